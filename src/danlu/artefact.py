@@ -32,7 +32,9 @@ def storing(path: Path) -> Iterator[None]:
                 "what was finished before is kept."
             ) from error
         if error.errno in _FORBIDDEN:
-            raise StorageError(f"{path}: cannot write here ({error.strerror}). Choose another --out.") from error
+            raise StorageError(
+                f"{path}: cannot write here ({error.strerror}). Choose another folder."
+            ) from error
         raise
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -51,7 +51,7 @@ Source = FileSource | GeneratedSource
 
 
 class Deduplicate(Section):
-    """Near-duplicate removal by MinHash over word n-grams (Broder 1997; Lee et al. 2022, arXiv 2107.06499)."""
+    """Near-duplicate removal by MinHash over word n-grams (Lee et al. 2022, arXiv 2107.06499)."""
 
     enabled: bool = True
     """Off keeps every copy."""
@@ -93,7 +93,7 @@ class Data(Section):
     sources: tuple[Source, ...] = Field(min_length=1)
     """Where rows come from."""
     system: str | None = None
-    """System prompt put before each dialogue of a file that has none of its own; null leaves rows as they are."""
+    """System prompt for each dialogue of a file that has none of its own; null leaves rows as they are."""
     max_length: int = Field(default=1024, ge=16)
     """Longest row, and length of a pack, in tokens."""
     overlong: Overlong = "drop"
@@ -115,6 +115,3 @@ class Data(Section):
         if len(set(names)) < len(names):
             raise ValueError(f"source names must differ, got {', '.join(names)}")
         return self
-
-
-Fraction = Annotated[float, Field(ge=0, le=1)]

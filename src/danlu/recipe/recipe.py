@@ -28,17 +28,18 @@ class Recipe(Section):
     """The algorithm."""
     evaluation: Evaluation
     """What counts as better, and what must not get worse."""
-    hardware: Literal["auto"] | str = "auto"  # noqa: PYI051  the default deserves its name in the schema
+    hardware: Literal["auto"] | str = "auto"
     """`auto` is this machine, resolved once and saved with the run; else a name of the catalogue."""
     threads: int | None = Field(default=None, gt=0)
-    """CPU threads; null takes the physical cores. Saved with the run: results depend on it to the last bit."""
+    """CPU threads; null takes the physical cores. Saved with the run: the last bit depends on it."""
 
     @model_validator(mode="after")
     def _objective_reads_the_form(self) -> Recipe:
         wanted = {"sft": "dialogues", "pretrain": "text"}[self.training.objective]
         if self.data.form != wanted:
             raise ValueError(
-                f"training.objective={self.training.objective} reads {wanted}, but data.form is {self.data.form}. "
+                f"training.objective={self.training.objective} reads {wanted}, "
+                f"but data.form is {self.data.form}. "
                 f"Set data.form: {wanted}, or another objective."
             )
         return self

@@ -1,0 +1,32 @@
+"""The frozen, typed description of a run, a file a stage. Unknown and unread keys raise."""
+
+from danlu.recipe.base import Base
+from danlu.recipe.data import Data, Decontaminate, Deduplicate, FileSource, Filter, GeneratedSource, Source
+from danlu.recipe.evaluation import Evaluation, Guard, HeldOutScenario, TutorScenario
+from danlu.recipe.load import load
+from danlu.recipe.recipe import Recipe
+from danlu.recipe.training import FullWeights, Lora, Optimizer, Schedule, Training
+from danlu.recipe.write import dump
+
+__all__ = [
+    "Base",
+    "Data",
+    "Decontaminate",
+    "Deduplicate",
+    "Evaluation",
+    "FileSource",
+    "Filter",
+    "FullWeights",
+    "GeneratedSource",
+    "Guard",
+    "HeldOutScenario",
+    "Lora",
+    "Optimizer",
+    "Recipe",
+    "Schedule",
+    "Source",
+    "Training",
+    "TutorScenario",
+    "dump",
+    "load",
+]
