@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from danlu.recipe.section import Section
 
@@ -47,7 +47,16 @@ class GeneratedSource(Section):
     """Times the rows are used."""
 
 
-Source = FileSource | GeneratedSource
+def _source_kind(value: Any) -> str:
+    """A written source is generated when it names a generator, so that a typo is told of the right kind."""
+    names_generator = "generator" in value if isinstance(value, dict) else hasattr(value, "generator")
+    return "generated" if names_generator else "file"
+
+
+Source = Annotated[
+    Annotated[FileSource, Tag("file")] | Annotated[GeneratedSource, Tag("generated")],
+    Discriminator(_source_kind),
+]
 
 
 class Deduplicate(Section):

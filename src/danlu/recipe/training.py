@@ -67,7 +67,7 @@ class Training(Section):
     optimizer: Optimizer
     """AdamW and its numbers."""
     schedule: Schedule = Schedule()
-    """Learning rate over the steps."""
+    """Warm-up, then the shape of the decay."""
     epochs: float = Field(default=1.0, gt=0)
     """Passes over the data."""
     max_tokens: int | None = Field(default=None, gt=0)

@@ -87,8 +87,8 @@ def test_an_unknown_key_is_refused_with_its_line_and_the_nearest_key(write, befo
         ("      rows: 10", "", 7, "data.sources.0.rows is missing"),
         ("name: small", "name: Small Run", 2, "name: string should match"),
         ("      generator: tutor", "      generator: tutors", 8, "got 'tutors'"),
-        ("    - name: mine", "    - name: tutor", 6, "source names must differ"),
-        ("data:\n", "data:\n  form: text\n", 1, "training.objective=sft reads dialogues"),
+        ("    - name: mine", "    - name: tutor", 5, "source names must differ"),
+        ("data:\n", "data:\n  form: text\n", 2, "training.objective=sft reads dialogues"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_line(write, before, after, line, says):
