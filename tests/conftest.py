@@ -53,9 +53,7 @@ def tiny_base(tmp_path_factory):
     like = tmp_path_factory.mktemp("like")
     (like / "config.json").write_text(json.dumps(LLAMA))
     (like / "generation_config.json").write_text(json.dumps({"eos_token_id": 2}))
-    (like / "danlu.json").write_text(
-        json.dumps({"schema": "danlu/base-1", "licence": "own", "dequantised": None})
-    )
+    (like / "danlu.json").write_text(json.dumps({"schema": "danlu/base-1", "licence": "own", "dequantised": None}))
     write_tokenizer(like)
     torch.manual_seed(0)
     decoder = Decoder(DecoderConfig.from_hf(LLAMA)).bfloat16()

@@ -32,9 +32,7 @@ def storing(path: Path) -> Iterator[None]:
                 "what was finished before is kept."
             ) from error
         if error.errno in _FORBIDDEN:
-            raise StorageError(
-                f"{path}: cannot write here ({error.strerror}). Choose another folder."
-            ) from error
+            raise StorageError(f"{path}: cannot write here ({error.strerror}). Choose another folder.") from error
         raise
 
 

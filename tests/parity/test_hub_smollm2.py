@@ -31,9 +31,7 @@ def test_weights_and_tokens_equal_those_of_transformers(smollm2):
 
     base, gguf = smollm2
     assert (base.licence, base.dequantised) == ("apache-2.0", "Q4_1")
-    theirs = AutoModelForCausalLM.from_pretrained(
-        gguf.parent, gguf_file=gguf.name, dtype=torch.float32
-    ).state_dict()
+    theirs = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32).state_dict()
     for name, value in load_file(base.folder / "model.safetensors").items():
         assert torch.equal(value, theirs[name].bfloat16()), name
     reference = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
@@ -41,6 +39,4 @@ def test_weights_and_tokens_equal_those_of_transformers(smollm2):
     for text in TEXTS:
         assert ours(text)["input_ids"] == reference(text)["input_ids"], text
     messages = [{"role": "user", "content": "What is 6 × 4?"}]
-    assert ours.apply_chat_template(messages, tokenize=False) == reference.apply_chat_template(
-        messages, tokenize=False
-    )
+    assert ours.apply_chat_template(messages, tokenize=False) == reference.apply_chat_template(messages, tokenize=False)

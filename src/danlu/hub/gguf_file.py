@@ -72,9 +72,7 @@ class GGUF:
                 values = dequantize(tensor.data, tensor.tensor_type)
             except NotImplementedError as error:
                 kind = tensor.tensor_type.name
-                raise LocatorError(
-                    f"{self.path}: tensor type {kind} of {tensor.name} is not supported."
-                ) from error
+                raise LocatorError(f"{self.path}: tensor type {kind} of {tensor.name} is not supported.") from error
             values = values.reshape(tuple(int(n) for n in reversed(tensor.shape)))
             yield name, _unpermuted(values, heads[part]) if part in heads else values
 
@@ -139,11 +137,7 @@ def convert(gguf: GGUF, folder: Path) -> None:
     }
     write_bytes(folder / "model.safetensors", bytes(serialize(specs, metadata={"format": "pt"})))
     write_json(folder / "config.json", config)
-    ids = {
-        key: config[key]
-        for key in ("bos_token_id", "eos_token_id", "pad_token_id")
-        if config[key] is not None
-    }
+    ids = {key: config[key] for key in ("bos_token_id", "eos_token_id", "pad_token_id") if config[key] is not None}
     write_json(folder / "generation_config.json", ids)
 
 

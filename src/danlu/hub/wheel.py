@@ -33,9 +33,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "danlu"
 
 
-def fetch_wheel(
-    name: str, version: str | None, sha256: str | None = None, cache: Path | None = None
-) -> Wheel:
+def fetch_wheel(name: str, version: str | None, sha256: str | None = None, cache: Path | None = None) -> Wheel:
     """Fetch and unpack a wheel once; later calls read the cache. Raises LocatorError, naming what to do.
 
     Without a version the newest one is fetched, and the cache is not asked.
@@ -83,9 +81,7 @@ def _download(name: str, version: str | None, into: Path) -> Path:
         return found[0]
     said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
     reason = said[-1].removeprefix("ERROR: ") if said else "pip could not reach the package index"
-    raise LocatorError(
-        f"pypi:{wanted} cannot be fetched: {reason.rstrip('.')}. Check the name and the network."
-    )
+    raise LocatorError(f"pypi:{wanted} cannot be fetched: {reason.rstrip('.')}. Check the name and the network.")
 
 
 def _unpack(archive: Path, into: Path) -> None:
@@ -94,9 +90,7 @@ def _unpack(archive: Path, into: Path) -> None:
         for member in wheel.infolist():
             parts = PurePosixPath(member.filename).parts
             if member.filename.startswith("/") or ".." in parts:
-                raise LocatorError(
-                    f"{archive.name}: the member {member.filename!r} points outside the wheel."
-                )
+                raise LocatorError(f"{archive.name}: the member {member.filename!r} points outside the wheel.")
         for member in wheel.infolist():
             target = into / member.filename
             if member.is_dir():

@@ -12,9 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-_SIMILAR = (
-    1.25  # documents share a batched product when the longest is at most this much longer than the shortest
-)
+_SIMILAR = 1.25  # documents share a batched product when the longest is at most this much longer than the shortest
 
 
 class Attend(Protocol):
@@ -40,9 +38,7 @@ class PackedAttention:
             starts.append(starts[-1] + length)
         self.positions = torch.cat([torch.arange(length) for length in lengths])  # (T,)
         self._groups = [
-            _Group(
-                torch.tensor([starts[d] for d in docs]), torch.tensor([lengths[d] for d in docs]), starts[-1]
-            )
+            _Group(torch.tensor([starts[d] for d in docs]), torch.tensor([lengths[d] for d in docs]), starts[-1])
             for docs in _similar(lengths)
         ]
         self._order = torch.cat([group.tokens for group in self._groups])  # where each output row belongs

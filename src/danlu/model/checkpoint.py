@@ -29,9 +29,7 @@ def load(folder: Path, dtype: torch.dtype = torch.bfloat16) -> Decoder:
         if name == "lm_head.weight" and config.tied:
             continue  # a second copy of the embedding, as some writers keep it
         if name not in expected:
-            raise CheckpointError(
-                f"{folder}: unknown tensor {name!r}; the checkpoint is not a {config.family}."
-            )
+            raise CheckpointError(f"{folder}: unknown tensor {name!r}; the checkpoint is not a {config.family}.")
         if tuple(value.shape) != expected[name]:
             raise CheckpointError(
                 f"{folder}: {name} has shape {tuple(value.shape)}, but config.json makes it {expected[name]}."

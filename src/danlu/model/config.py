@@ -72,12 +72,8 @@ class DecoderConfig:
                 **variant,
             )
         except KeyError as error:
-            raise CheckpointError(
-                f"config.json has no {error.args[0]!r}, which a {family} model needs."
-            ) from error
-        window = (
-            config.get("sliding_window") if config.get("use_sliding_window", family == "mistral") else None
-        )
+            raise CheckpointError(f"config.json has no {error.args[0]!r}, which a {family} model needs.") from error
+        window = config.get("sliding_window") if config.get("use_sliding_window", family == "mistral") else None
         if window and window < built.max_positions:
             raise CheckpointError(
                 f"config.json sets a sliding window of {window} below its {built.max_positions} positions; "
@@ -88,6 +84,4 @@ class DecoderConfig:
 
 def _only(config: Mapping[str, Any], key: str, value: object) -> None:
     if config.get(key, value) != value:
-        raise CheckpointError(
-            f"config.json sets {key}={config[key]!r}; danlu's decoder knows only {value!r}."
-        )
+        raise CheckpointError(f"config.json sets {key}={config[key]!r}; danlu's decoder knows only {value!r}.")

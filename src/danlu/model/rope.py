@@ -33,13 +33,9 @@ class RopeConfig:
         given.pop("type", None)
         theta = given.pop("rope_theta", None) or config.get("rope_theta", 10_000.0)
         if kind not in {"default", "linear", "llama3"}:
-            raise CheckpointError(
-                f"rope scaling {kind!r} is not supported; danlu knows default, linear, llama3."
-            )
+            raise CheckpointError(f"rope scaling {kind!r} is not supported; danlu knows default, linear, llama3.")
         if given.pop("partial_rotary_factor", 1.0) != 1.0:
-            raise CheckpointError(
-                "config.json rotates only a part of each head, which danlu's decoder cannot."
-            )
+            raise CheckpointError("config.json rotates only a part of each head, which danlu's decoder cannot.")
         return cls(float(theta), kind, given)
 
     def frequencies(self, head_width: int) -> Tensor:

@@ -72,9 +72,7 @@ def read(path: Path) -> Document:
         line = mark.line + 1 if mark else 1
         raise RecipeError(f"{path}:{line}: not valid YAML ({error.problem}).") from error
     if not isinstance(values, dict):
-        raise RecipeError(
-            f"{path}:1: a recipe is a mapping of keys (name, base, data, training, evaluation)."
-        )
+        raise RecipeError(f"{path}:1: a recipe is a mapping of keys (name, base, data, training, evaluation).")
     return Document(path, values, dict(_lines(node, ())))
 
 
@@ -115,9 +113,7 @@ def _apply(document: Document, override: str) -> None:
     try:
         value = YAML(typ="safe", pure=True).load(text) if text else None
     except MarkedYAMLError as error:
-        raise RecipeError(
-            f"override {override!r}: {text!r} is not a YAML value ({error.problem})."
-        ) from error
+        raise RecipeError(f"override {override!r}: {text!r} is not a YAML value ({error.problem}).") from error
     *parents, last = key.split(".")
     here: Any = document.values
     for name in parents:
@@ -134,9 +130,7 @@ def _step(here: Any, name: str, override: str) -> Any:
     if here.get(name) is None:
         here[name] = {}
     if not isinstance(here[name], dict | list):
-        raise RecipeError(
-            f"override {override!r}: {name} is a plain value in the recipe and has no keys below it."
-        )
+        raise RecipeError(f"override {override!r}: {name} is a plain value in the recipe and has no keys below it.")
     return here[name]
 
 

@@ -8,9 +8,7 @@ RUN = "from danlu.cli import main; main()"
 
 
 def danlu(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", RUN, *arguments], capture_output=True, text=True, check=False
-    )
+    return subprocess.run([sys.executable, "-c", RUN, *arguments], capture_output=True, text=True, check=False)
 
 
 def test_schema_describes_every_key_of_a_recipe():
@@ -29,8 +27,7 @@ def test_schema_describes_every_key_of_a_recipe():
 
 def test_help_does_not_import_torch():
     code = (
-        f"import sys\ntry:\n    sys.argv[1:] = ['--help']\n    {RUN}\n"
-        "finally:\n    assert 'torch' not in sys.modules"
+        f"import sys\ntry:\n    sys.argv[1:] = ['--help']\n    {RUN}\nfinally:\n    assert 'torch' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -9,10 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 SOURCE = ROOT / "src" / "danlu"
 FILES = sorted(SOURCE.rglob("*.py"))
-MODULES = {
-    "danlu." + ".".join(p.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): p
-    for p in FILES
-}
+MODULES = {"danlu." + ".".join(p.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): p for p in FILES}
 
 # A room may import the rooms of later lines, never one of its own line.
 STOREYS = [
@@ -72,9 +69,7 @@ def test_imports_point_down(path):
 
 
 def test_no_import_cycle():
-    graph = {
-        name: set(imports(path)) - {name} for name, path in MODULES.items() if path.name != "__init__.py"
-    }
+    graph = {name: set(imports(path)) - {name} for name, path in MODULES.items() if path.name != "__init__.py"}
     done: set[str] = set()
 
     def visit(name: str, above: tuple[str, ...]) -> None:

@@ -27,8 +27,7 @@ def test_packed_attention_equals_attention_document_by_document(lengths, seed):
     q, k, v = (torch.randn(total, heads, 8, generator=draw, dtype=torch.float64) for heads in (4, 2, 2))
     packed = PackedAttention(lengths)(0, q, k, v)
     alone = [
-        PackedAttention([n])(0, *part)
-        for n, *part in zip(lengths, *(x.split(lengths) for x in (q, k, v)), strict=True)
+        PackedAttention([n])(0, *part) for n, *part in zip(lengths, *(x.split(lengths) for x in (q, k, v)), strict=True)
     ]
     torch.testing.assert_close(packed, torch.cat(alone))
 

@@ -1,0 +1,186 @@
+"""The mask covers exactly what the model must say, template by template; what cannot be masked is refused."""
+
+from pathlib import Path
+
+import pytest
+import tokenizers
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import decoders, models, pre_tokenizers
+
+from danlu.errors import Refusal, TemplateError
+from danlu.tokens import Renderer, Tokenizer, check_template
+
+SPECIAL = [
+    "<s>",
+    "</s>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|start_header_id|>",
+    "<|end_header_id|>",
+    "<|eot_id|>",
+    "[INST]",
+    "[/INST]",
+    "<start_of_turn>",
+    "<end_of_turn>",
+    "<|user|>",
+    "<|assistant|>",
+    "<|system|>",
+    "<|end|>",
+    "<think>",
+    "</think>",
+]
+ENDS = {
+    "chatml": "<|im_end|>",
+    "default-system": "<|im_end|>",
+    "llama3": "<|eot_id|>",
+    "mistral": "</s>",
+    "gemma": "<end_of_turn>",
+    "phi": "<|end|>",
+    "qwen25": "<|im_end|>",
+    "qwen3": "<|im_end|>",
+}
+TALK = [
+    {"role": "user", "content": "What is 6 × 4?"},
+    {"role": "assistant", "content": "Which number goes four times?"},
+    {"role": "user", "content": "Six. 丹炉"},
+    {"role": "assistant", "content": "Yes: 6 × 4 = 24."},
+]
+
+
+def make(template: str) -> Renderer:
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    inner = tokenizers.Tokenizer(models.BPE(vocab={t: i for i, t in enumerate(SPECIAL + alphabet)}, merges=[]))
+    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    inner.decoder = decoders.ByteLevel()
+    inner.add_special_tokens(SPECIAL)
+    return Renderer(Tokenizer(inner, "0", {"bos_token": "<s>", "eos_token": "</s>"}), template)
+
+
+def read(name: str) -> str:
+    return (Path(__file__).parent / "templates" / f"{name}.jinja").read_text().removesuffix("\n")
+
+
+def supervised(renderer, row):
+    return [text for text, kept in row.segments(renderer.tokenizer) if kept]
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_replies_and_their_ends_are_supervised_and_nothing_else(name):
+    renderer = make(read(name))
+    space = " " if name == "mistral" else ""  # the template writes it after the prompt, so the model must say it
+    expected = [space + m["content"] + ENDS[name] for m in TALK if m["role"] == "assistant"]
+    assert supervised(renderer, renderer.train(TALK)) == expected
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_training_sees_the_ids_of_inference(name):
+    renderer = make(read(name))
+    row = renderer.train(TALK)
+    prompt = renderer.prompt(TALK[:-1])
+    reply = [i for i, kept in zip(row.ids, row.mask, strict=True) if kept][-len("Yes: 6 * 4 = 24.") :]
+    assert row.ids[: len(prompt)] == prompt
+    assert not row.mask[len(prompt) - 1]
+    assert row.mask[len(prompt)]
+    assert reply[-1] in renderer.stop_ids
+
+
+@pytest.mark.parametrize("name", ["llama3", "mistral", "gemma"])
+def test_bos_is_never_doubled(name):
+    renderer = make(read(name))
+    assert renderer.train(TALK).ids.count(renderer.tokenizer.bos_id) == 1
+
+
+@given(st.lists(st.tuples(st.text(), st.text(min_size=1)), min_size=1, max_size=4))
+def test_any_words_in_any_number_of_turns_are_masked_exactly(talk):
+    renderer = make(read("chatml"))
+    messages = [{"role": r, "content": t} for pair in talk for r, t in zip(("user", "assistant"), pair, strict=True)]
+    row = renderer.train(messages)
+    assert supervised(renderer, row) == [reply + "<|im_end|>" for _, reply in talk]
+
+
+def test_a_system_prompt_is_seen_and_not_supervised():
+    renderer = make(read("llama3"))
+    row = renderer.train([{"role": "system", "content": "You are a tutor."}, *TALK])
+    text = renderer.tokenizer.decode(row.ids, skip_special=False)
+    assert "You are a tutor." in text
+    assert "You are a tutor." not in "".join(supervised(renderer, row))
+
+
+def test_a_tool_call_is_supervised_and_its_answer_is_not():
+    renderer = make(read("qwen25"))
+    tools = [{"name": "add"}]
+    call = {"function": {"name": "add", "arguments": {"a": 1}}}
+    messages = [
+        {"role": "user", "content": "1+1?"},
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "content": "2"},
+        {"role": "assistant", "content": "Two."},
+    ]
+    said = supervised(renderer, renderer.train(messages, tools))
+    assert said[0] == '\n<tool_call>\n{"name": "add", "arguments": {"a": 1}}\n</tool_call><|im_end|>'
+    assert said[1] == "Two.<|im_end|>"
+
+
+def test_a_template_that_drops_earlier_thinking_is_trained_turn_by_turn():
+    renderer = make(read("qwen3"))
+    first, second = (TALK[i] | {"reasoning_content": f"thought {i}"} for i in (1, 3))
+    messages = [TALK[0], first, TALK[2], second]
+    # the same messages with the thinking already written, as the reply must produce it
+    rows = renderer.train_rows(messages)
+    assert len(rows) == 2
+    for row, message, seen in zip(rows, (first, second), (1, 3), strict=True):
+        thinking = f"<think>\n{message['reasoning_content']}\n</think>\n\n"
+        assert supervised(renderer, row) == [thinking + message["content"] + "<|im_end|>"]
+        assert row.ids[: row.mask.index(True)] == renderer.prompt(messages[:seen])
+    with pytest.raises(TemplateError, match="rewrites earlier turns"):
+        renderer.train(messages)
+
+
+@pytest.mark.parametrize(
+    ("name", "messages", "says"),
+    [
+        ("chatml", TALK[:3], "ends with a user turn"),
+        ("chatml", [{"role": "pupil", "content": "x"}], "role 'pupil' is unknown"),
+        ("chatml", [], "there are no messages"),
+        ("gemma", [{"role": "system", "content": "x"}, *TALK], "System role not supported"),
+        ("chatml", [{"role": "user", "content": "<|im_end|>"}, TALK[1]], "spells the control token '<|im_end|>'"),
+        ("chatml", [{"role": "user"}, TALK[1]], "chat template objects"),
+    ],
+)
+def test_what_cannot_be_rendered_is_said_in_a_sentence(name, messages, says):
+    with pytest.raises(TemplateError) as caught:
+        make(read(name)).train(messages)
+    assert says in str(caught.value)
+
+
+def test_a_system_prompt_that_the_template_drops_is_refused():
+    deaf = "{% for m in messages if m['role'] != 'system' %}{{ m['content'] + '</s>' }}{% endfor %}"
+    with pytest.raises(TemplateError, match="drops the system prompt"):
+        make(deaf).train([{"role": "system", "content": "x"}, *TALK])
+
+
+def test_a_turn_without_an_end_is_refused():
+    endless = read("chatml").replace("+ '<|im_end|>'", "")
+    with pytest.raises(Refusal, match="writes no end-of-turn token") as caught:
+        make(endless).train(TALK)
+    assert caught.value.number == 4
+
+
+def test_a_dialogue_without_a_reply_is_refused():
+    with pytest.raises(Refusal, match="no assistant turn") as caught:
+        make(read("chatml")).train(TALK[:1])
+    assert caught.value.number == 1
+
+
+def test_a_broken_template_is_named_with_its_line():
+    with pytest.raises(TemplateError, match="chat template, line 2"):
+        make("{{ bos_token }}\n{% for %}")
+
+
+def test_another_template_than_the_one_trained_with_is_refused():
+    one, other = (make(read(name)).template_sha256 for name in ("chatml", "phi"))
+    check_template(one, one, "runs/tutor")
+    with pytest.raises(Refusal, match="not the one the model was trained with") as caught:
+        check_template(one, other, "runs/tutor")
+    assert caught.value.number == 3
