@@ -151,7 +151,7 @@ class Renderer:
             if not inside or ids[: inside[0]] != prompt or offsets[inside[-1]][1] != turn.end:
                 raise TemplateError(
                     "a token spans the border between the prompt and the reply, so training and inference would "
-                    "see different ids. The template should end the generation prompt with a special token or a newline."
+                    "see different ids. The template should end its generation prompt with a special token."
                 )
             for k in range(inside[0], inside[-1] + 1):
                 mask[k] = True

@@ -12,23 +12,9 @@ from danlu.errors import Refusal, TemplateError
 from danlu.tokens import Renderer, Tokenizer, check_template
 
 SPECIAL = [
-    "<s>",
-    "</s>",
-    "<|im_start|>",
-    "<|im_end|>",
-    "<|start_header_id|>",
-    "<|end_header_id|>",
-    "<|eot_id|>",
-    "[INST]",
-    "[/INST]",
-    "<start_of_turn>",
-    "<end_of_turn>",
-    "<|user|>",
-    "<|assistant|>",
-    "<|system|>",
-    "<|end|>",
-    "<think>",
-    "</think>",
+    *("<s>", "</s>", "<|im_start|>", "<|im_end|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"),
+    *("[INST]", "[/INST]", "<start_of_turn>", "<end_of_turn>", "<|user|>", "<|assistant|>", "<|system|>"),
+    *("<|end|>", "<think>", "</think>"),
 ]
 ENDS = {
     "chatml": "<|im_end|>",
