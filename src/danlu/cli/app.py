@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from danlu import __version__
+from danlu.cli.render import render
 from danlu.errors import DanluError, Refusal
 from danlu.recipe import Recipe
 
@@ -42,6 +43,9 @@ def about(
     ] = False,
 ) -> None:
     """Hold the options that come before a command."""
+
+
+app.command()(render)
 
 
 @app.command()
