@@ -12,7 +12,16 @@ TEXTS = [
     "丹炉 turns 数据 into models 🙂🙂",
     "  leading, trailing  ",
     "<|im_start|>user\nHi<|im_end|>\n",
+    "1e-5 0x1F v2.0.1 2024-11-24T07:35Z",
+    "They're I'LL don't l'été co-operate naïve e\u0301 é",
+    "a \n b\r\nc\u00a0d\u3000e\u200bf\ufeff\n\n\n    if x == 10:\n\t\treturn [1, 22, 333]\n",
+    "Привет, мир! שלום 안녕하세요 こんにちは ไทย हिन्दी 👩‍👩‍👧‍👦 🇨🇳",
+    "",
+    " ",
+    "\n",
+    "1234567890" * 5,
 ]
+NUMERALS = ["x²+½=Ⅷ", "٣٤ १२", "page ٣٤, a² b³"]
 
 
 @pytest.fixture(scope="module")
@@ -40,3 +49,24 @@ def test_weights_and_tokens_equal_those_of_transformers(smollm2):
         assert ours(text)["input_ids"] == reference(text)["input_ids"], text
     messages = [{"role": "user", "content": "What is 6 × 4?"}]
     assert ours.apply_chat_template(messages, tokenize=False) == reference.apply_chat_template(messages, tokenize=False)
+
+
+def test_numerals_of_every_script_are_cut_one_by_one(smollm2):
+    """transformers' GGUF reader leaves out SmolLM's pre-tokenizer, which shows on numerals outside ASCII.
+
+    So the reference gets the cut that llama.cpp makes for "smollm" (each \\p{N} alone, then GPT-2's pattern).
+    """
+    from tokenizers import Regex, pre_tokenizers
+    from transformers import AutoTokenizer
+
+    base, gguf = smollm2
+    ours = AutoTokenizer.from_pretrained(base.folder)
+    reference = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    reference.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(r"\p{N}"), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
+    for text in [*TEXTS, *NUMERALS]:
+        assert ours(text)["input_ids"] == reference(text)["input_ids"], text
