@@ -1,0 +1,1 @@
+"""From sources to packed tokens, with every decision written down."""

@@ -1,0 +1,1 @@
+"""Socratic maths dialogues, right by construction."""
