@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: test test-fast lint clean
+.PHONY: demo test test-fast lint clean
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -11,11 +11,14 @@ BIN := .venv/bin
 	$(BIN)/pip install --quiet --editable '.[dev]' --constraint constraints.txt
 	touch $@
 
-test: .venv/installed     ## the whole test suite
-	$(BIN)/pytest
+demo: .venv/installed     ## recipes/tutor-demo.yaml, from its base to its report
+	$(BIN)/danlu run recipes/tutor-demo.yaml
+
+test: .venv/installed     ## the whole test suite, a process a core
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto
 
 test-fast: .venv/installed  ## the part that takes seconds
-	$(BIN)/pytest -m 'not slow'
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto -m 'not slow'
 
 lint: .venv/installed     ## style and types
 	$(BIN)/ruff check .
