@@ -21,6 +21,7 @@ def run(
     overrides: Annotated[
         list[str] | None, typer.Argument(help="key=value, for instance training.optimizer.lr=3e-4.")
     ] = None,
+    *,
     out: Annotated[Path | None, typer.Option(help="The run's folder; else runs/NAME.")] = None,
     accept: Accept = None,
     because: Because = None,

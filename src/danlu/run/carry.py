@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,10 @@ from danlu.run.events import Events
 from danlu.run.fingerprint import code_fingerprint, library_versions
 from danlu.run.lock import only_writer
 from danlu.run.measure import Meter, read
+from danlu.run.pipeline import STAGES
 from danlu.run.record import Record
 from danlu.run.settle import folder_for, keep, settle
 from danlu.run.stage import Context, Stage
-from danlu.run.pipeline import STAGES
 from danlu.run.store import Entry, Store, differences, linked
 
 _PROGRESS = ".progress.json"  # which part of which stage this run has under way
@@ -32,7 +32,7 @@ class Request:
     recipe: Path
     overrides: Sequence[str] = ()
     out: Path | None = None
-    waivers: Waivers = Waivers()
+    waivers: Waivers = field(default_factory=Waivers)
 
 
 def run(request: Request, listener: Emit) -> dict[str, Any]:

@@ -14,9 +14,9 @@ def test_a_second_writer_is_told_who_holds_the_run(tmp_path):
     with (
         only_writer(tmp_path),
         pytest.raises(RunLocked, match=rf"is held by process {os.getpid()} on .*--out") as caught,
+        only_writer(tmp_path),
     ):
-        with only_writer(tmp_path):
-            pass
+        pass
     assert caught.value.exit_code == 6
     with only_writer(tmp_path):
         pass
