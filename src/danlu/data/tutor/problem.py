@@ -34,6 +34,7 @@ class Step:
 
     @property
     def value(self) -> int:
+        """The result."""
         if self.operator == "+":
             return sum(self.terms)
         if self.operator == "-":
@@ -46,6 +47,7 @@ class Step:
 
     @property
     def calculation(self) -> str:
+        """As a tutor writes it: "6 × 7"."""
         return f" {self.operator} ".join(map(str, self.terms))
 
     def slips(self) -> list[tuple[str, int]]:
@@ -101,6 +103,7 @@ class TutorProblem:
 
     @property
     def answer(self) -> int:
+        """The last result."""
         return self.steps[-1].value
 
     @property

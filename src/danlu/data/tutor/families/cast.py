@@ -27,7 +27,8 @@ class Person:
         return self.name
 
     @property
-    def They(self) -> str:  # noqa: N802  the pronoun as it opens a sentence
+    def They(self) -> str:  # noqa: N802
+        """The pronoun as it opens a sentence."""
         return self.they.capitalize()
 
 

@@ -9,7 +9,7 @@ from danlu.data.tutor.problem import Story, minus, over, plus, times
 
 
 def distance_travelled(rng: random.Random) -> Story:
-    who, hours, speed = person(rng), rng.randint(2, 6), rng.randint(4, 25)
+    who, hours, speed = person(rng), rng.randint(2, 6), rng.randint(5, 18)
     how = pick(rng, "cycles", "rides", "sails", "skis")
     text = pick(
         rng,
@@ -21,7 +21,7 @@ def distance_travelled(rng: random.Random) -> Story:
 
 def travel_time(rng: random.Random) -> Story:
     hours, speed = rng.randint(3, 9), rng.choice((5, 6, 8, 9, 11, 12, 20))
-    what = pick(rng, "boat", "tractor", "camel", "hiker", "horse cart")
+    what = pick(rng, "boat", "tractor", "cyclist", "horse cart", "snow plough")
     text = pick(
         rng,
         f"A {what} moves at {speed} km an hour. How many hours does it take for {hours * speed} km?",
@@ -62,10 +62,10 @@ def laps(rng: random.Random) -> Story:
     what = pick(rng, "lengths in the pool", "laps of the track", "sit-ups", "rounds of the park")
     text = pick(
         rng,
-        f"{who} does {per_day} {what} every day. How many are that in {days} days?",
+        f"{who} does {per_day} {what} every day. How many is that in {days} days?",
         f"For {days} days {who} does {per_day} {what} a day. How many altogether?",
     )
-    return Story(text, (times("the total", days, per_day),), f"{who} does {days * per_day}")
+    return Story(text, (times("the total", days, per_day),), f"that is {days * per_day} {what}")
 
 
 def recipe_scaled(rng: random.Random) -> Story:
@@ -73,7 +73,7 @@ def recipe_scaled(rng: random.Random) -> Story:
     food, part = rng.choice((("pancakes", "g of flour"), ("soup", "ml of milk"), ("rice pudding", "g of rice")))
     people_count = small * k
     text = (
-        f"{food.capitalize()} for {small} people takes {each * small} {part}. "
+        f"A recipe for {small} people takes {each * small} {part} to make {food}. "
         f"How many {part} does {who} need for {people_count} people?"
     )
     single = over("the amount for a single person", each * small, small)
@@ -103,7 +103,7 @@ def tank(rng: random.Random) -> Story:
     )
     inside = times("the water that flowed in", rate, minutes)
     missing = minus("the litres that are missing", size, inside.value)
-    return Story(text, (inside, missing), f"the missing amount is {missing.value} litres")
+    return Story(text, (inside, missing), f"{missing.value} litres are missing")
 
 
 def warmer(rng: random.Random) -> Story:
@@ -115,12 +115,12 @@ def warmer(rng: random.Random) -> Story:
     )
     noon = plus("the temperature at noon", morning, rise)
     evening = minus("the temperature in the evening", noon.value, fall)
-    return Story(text, (noon, evening), f"the evening has {evening.value} degrees")
+    return Story(text, (noon, evening), f"the evening temperature is {evening.value} degrees")
 
 
 def album(rng: random.Random) -> Story:
     who, pages, size, have = person(rng), rng.randint(4, 9), rng.randint(5, 9), rng.randint(11, 19)
-    thing = pick(rng, "stickers", "photos", "stamps", "leaves")
+    thing = pick(rng, "stickers", "photos", "stamps", "postcards")
     text = (
         f"An album has {pages} pages for {size} {thing} each. {who} has {have} {thing}. "
         "How many more are needed to fill it?"
@@ -142,12 +142,12 @@ def score_gap(rng: random.Random) -> Story:
 
 
 def league_points(rng: random.Random) -> Story:
-    team = pick(rng, "The Foxes", "The Comets", "The Otters", "The Hawks", "The Tigers")
+    team = pick(rng, "Foxes", "Comets", "Otters", "Hawks", "Tigers")
     wins, draws = rng.randint(3, 12), rng.randint(2, 9)
-    text = f"A win gives 3 points and a draw 1. {team} have {wins} wins and {draws} draws. How many points is that?"
+    text = f"A win gives 3 points and a draw 1. The {team} have {wins} wins and {draws} draws. How many points is that?"
     won = times("the points for the wins", wins, 3)
     total = plus("all the points", won.value, draws)
-    return Story(text, (won, total), f"{team} have {total.value} points")
+    return Story(text, (won, total), f"the {team} have {total.value} points")
 
 
 def farm_legs(rng: random.Random) -> Story:
@@ -169,7 +169,7 @@ def lighter(rng: random.Random) -> Story:
 
 def growing(rng: random.Random) -> Story:
     start, rate, weeks = rng.randint(6, 30), rng.randint(2, 9), rng.randint(3, 8)
-    what = pick(rng, "sunflower", "bean plant", "bamboo shoot", "vine", "candle tree")
+    what = pick(rng, "sunflower", "bean plant", "bamboo shoot", "vine", "young palm")
     text = f"A {what} is {start} cm high and grows {rate} cm a week. How high is it after {weeks} weeks?"
     grown = times("how much it grows", weeks, rate)
     high = plus("the new height", start, grown.value)

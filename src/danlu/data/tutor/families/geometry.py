@@ -37,7 +37,7 @@ def rectangle_area(rng: random.Random) -> Story:
 
 
 def square_perimeter(rng: random.Random) -> Story:
-    side, what = rng.randint(5, 24), pick(rng, "tile", "park", "napkin", "pond", "courtyard")
+    side, what = rng.randint(5, 24), pick(rng, "stage", "park", "lawn", "pond", "courtyard")
     text = f"Each side of a square {what} is {side} m long. How long are all the sides together?"
     step = times("the length of all the sides", 4, side, ask="How many equal sides does a square have?")
     return Story(text, (step,), f"the perimeter is {step.value} m")
@@ -103,7 +103,7 @@ def tiles(rng: random.Random) -> Story:
     )
     every = times("the number of all the tiles", rows, columns)
     whole = minus("the tiles that are not cracked", every.value, broken)
-    return Story(text, (every, whole), f"there are {whole.value} whole tiles")
+    return Story(text, (every, whole), f"{whole.value} tiles are whole")
 
 
 def two_areas(rng: random.Random) -> Story:

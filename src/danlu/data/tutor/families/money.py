@@ -65,7 +65,7 @@ def tenth_off(rng: random.Random) -> Story:
     text = pick(
         rng,
         f"A {thing} costs {c}{price}. It is now 10% cheaper. What does {who} pay for it?",
-        f"{who} buys a {thing} of {c}{price} with a 10% discount. How much does {who.they} pay?",
+        f"{who} buys a {c}{price} {thing} with a 10% discount. How much does {who.they} pay?",
     )
     off = over(
         "the discount", price, 10, ask="How do you find 10% of the price?", hint="A tenth is one of ten equal parts."
@@ -97,7 +97,7 @@ def saving_weekly(rng: random.Random) -> Story:
     text = pick(
         rng,
         f"{who} saves {c}{rate} a week for {thing} that costs {c}{weeks * rate}. How many weeks does it take?",
-        f"{who} needs {c}{weeks * rate} for {thing} and puts {c}{rate} aside each week. After how many weeks is it enough?",
+        f"{who} needs {c}{weeks * rate} for {thing} and puts {c}{rate} aside each week. How many weeks will it take?",
     )
     ask = pick(rng, "How can you see how often the weekly amount fits into the price?", "")
     return Story(text, (over("the number of weeks", weeks * rate, rate, ask=ask),), f"it takes {weeks} weeks")
@@ -108,7 +108,7 @@ def savings_with_start(rng: random.Random) -> Story:
     text = pick(
         rng,
         f"{who} has {c}{start} and earns {c}{rate} every week for {weeks} weeks. How much does {who.they} have then?",
-        f"There is {c}{start} in {who}'s box. Each week {who.they} adds {c}{rate}. How much is there after {weeks} weeks?",
+        f"There is {c}{start} in {who}'s box. Each week {who.they} adds {c}{rate}. How much is it after {weeks} weeks?",
     )
     earned = times("the money added in those weeks", weeks, rate)
     total = plus("all the money", start, earned.value)
@@ -146,7 +146,7 @@ def wages(rng: random.Random) -> Story:
     text = pick(
         rng,
         f"{who} works {job} for {hours} hours and earns {c}{rate} an hour. How much is that?",
-        f"For work {job}, {who} gets {c}{rate} an hour. What does {who.they} earn in {hours} hours?",
+        f"{who} spends {hours} hours {job} for {c}{rate} an hour. What does {who.they} earn?",
     )
     ask = pick(rng, "What do you know about one hour, and what do you do for all of them?", "")
     return Story(text, (times("the whole pay", hours, rate, ask=ask),), f"{who} earns {c}{hours * rate}")
@@ -158,7 +158,7 @@ def price_difference(rng: random.Random) -> Story:
     dear = cheap + rng.randint(2, 6)
     thing = pick(rng, "boxes of tea", "tins of paint", "bags of rice", "jars of honey")
     text = (
-        f"{thing.capitalize()} cost {c}{dear} in one shop and {c}{cheap} in another. "
+        f"{thing.capitalize()} cost {c}{dear} each in one shop and {c}{cheap} in another. "
         f"How much does {who} save on {n} of them in the cheaper shop?"
     )
     single = minus("the difference for a single one", dear, cheap)

@@ -68,7 +68,7 @@ def equation_two_steps(rng: random.Random) -> Story:
 
 
 def average_of_three(rng: random.Random) -> Story:
-    who, mean = person(rng), rng.randint(8, 25)
+    who, mean = person(rng), rng.randint(13, 25)
     d, e = rng.randint(1, 5), rng.randint(1, 6)
     a, b, c = mean + d, mean - d - e, mean + e
     what = pick(rng, "throws of {} m", "scores of {} points", "runs of {} minutes", "catches of {} fish")
@@ -118,7 +118,8 @@ def guess_my_number(rng: random.Random) -> Story:
 
 def ratio_parts(rng: random.Random) -> Story:
     one, two = people(rng, 2)
-    a, b, part = rng.randint(2, 5), rng.randint(1, 4), rng.randint(3, 9)
+    a, b = rng.choice(((2, 1), (3, 1), (4, 1), (3, 2), (4, 3), (5, 2), (2, 3), (3, 4), (2, 5), (5, 3)))
+    part = rng.randint(3, 9)
     thing = pick(rng, "marbles", "shells", "cards", "coins", "badges")
     text = f"{one} and {two} share {(a + b) * part} {thing} in the ratio {a} to {b}. How many does {one} get?"
     parts = plus("the number of equal parts", a, b)

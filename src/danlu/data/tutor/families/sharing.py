@@ -31,7 +31,7 @@ def share_with_leftover(rng: random.Random) -> Story:
     )
     given = times(f"all the {thing} given away", n, each)
     rest = minus("what is left over", n * each + left, given.value)
-    return Story(text, (given, rest), f"the number left over is {left}")
+    return Story(text, (given, rest), f"{left} are left over")
 
 
 def boxes_filled(rng: random.Random) -> Story:
@@ -61,18 +61,18 @@ def fraction_of(rng: random.Random) -> Story:
     text = f"Of the {parts * size} {group}, {PARTS[parts]} {kind}. How many is that?"
     hint = f"{PARTS[parts].capitalize()} is one of {parts} equal parts."
     step = over(f"{PARTS[parts]} of them", parts * size, parts, hint=hint)
-    return Story(text, (step,), f"the number is {size}")
+    return Story(text, (step,), f"{size} of them {kind}")
 
 
 def several_parts_of(rng: random.Random) -> Story:
     who = person(rng)
     top, parts = rng.choice(((2, 3), (3, 4), (2, 5), (3, 5)))
     size = rng.randint(3, 12)
-    thing = pick(rng, "pages", "photos", "tomatoes", "songs", "bricks")
+    thing = pick(rng, "books", "photos", "pots", "songs", "tools")
     text = f"{who} has {parts * size} {thing}. {top}/{parts} of them are new. How many {thing} are new?"
     one = over("a single part", parts * size, parts, ask=f"How big is 1/{parts} of the {thing}?")
     some = times("all the parts you need", top, one.value)
-    return Story(text, (one, some), f"the number of new {thing} is {some.value}")
+    return Story(text, (one, some), f"{some.value} {thing} are new")
 
 
 def left_after_fraction(rng: random.Random) -> Story:
@@ -81,7 +81,7 @@ def left_after_fraction(rng: random.Random) -> Story:
     text = f"{who} has {parts * size} {what} and {verb} {PARTS[parts]} of them. How many are left?"
     gone = over(f"how many {who} {verb}", parts * size, parts)
     left = minus("what is left", parts * size, gone.value)
-    return Story(text, (gone, left), f"the number left is {left.value}")
+    return Story(text, (gone, left), f"{left.value} are left")
 
 
 def packs_and_singles(rng: random.Random) -> Story:
@@ -114,7 +114,7 @@ def empty_places(rng: random.Random) -> Story:
     text = f"A {place} has {tables} tables with {seats} places. {guests} places are taken. How many are free?"
     every = times("the number of all the places", tables, seats)
     free = minus("the free places", every.value, guests)
-    return Story(text, (every, free), f"the number of free places is {free.value}")
+    return Story(text, (every, free), f"{free.value} places are free")
 
 
 def regroup(rng: random.Random) -> Story:
