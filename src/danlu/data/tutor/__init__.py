@@ -1,6 +1,7 @@
-"""Socratic maths dialogues, right by construction."""
+"""Socratic maths dialogues, right by construction: rows to train on, scenario items of other families to be asked."""
 
 from danlu.data.tutor.dialogue import SYSTEM
-from danlu.data.tutor.generate import held_out, rows
+from danlu.data.tutor.generate import few_shot, held_out, rows
+from danlu.data.tutor.gsm8k import gsm8k
 
-__all__ = ["SYSTEM", "held_out", "rows"]
+__all__ = ["SYSTEM", "few_shot", "gsm8k", "held_out", "rows"]

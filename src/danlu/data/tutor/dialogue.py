@@ -121,7 +121,8 @@ def _write(script: _Script, troubles: Mapping[int, list[Trouble]], ending: Endin
             script.found += 1
             script.pupil(script.line(script.voice.right, **said))
             confirm = script.line(script.voice.confirm, calc=step.calculation, value=step.value)
-            script.tutor(confirm, script.line(script.voice.onward), script.question())
+            lead = script.line(script.voice.nearly if index + 1 == last else script.voice.onward)
+            script.tutor(confirm, lead, script.question())
         elif ending == "found" or (recounting and ending != "open"):
             script.found += 1
             script.pupil(script.line(script.voice.found, **said))
@@ -142,7 +143,7 @@ def _open(script: _Script) -> None:
     script.pupil(script.line(voice.demanding if demands else voice.opening, text=script.problem.text))
     lead = script.line(voice.decline if demands else voice.welcome)
     if len(script.problem.steps) > 1 and rng.random() < 0.4:
-        script.tutor(lead, script.line(voice.first, goal=script.step.goal), script.line(voice.smaller))
+        script.tutor(lead, script.line(voice.first, goal=script.step.goal), script.line(voice.first_ask))
     else:
         script.tutor(lead, script.question())
 

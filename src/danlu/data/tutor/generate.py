@@ -31,7 +31,8 @@ def _named(*modules: ModuleType) -> dict[str, Family]:
 
 TRAINING_FAMILIES = _named(daily, geometry, money, numbers, sharing)
 HELD_OUT_FAMILIES = _named(held_out_home, held_out_journeys, held_out_play, held_out_work)
-_WRONG = ("slip", "slip", "miscount")
+_EXAMPLES: tuple[tuple[str, int, Trouble], ...] = (("packs_and_singles", 3, "slip"), ("price_per_item", 1, "lost"))
+_WRONG: tuple[Trouble, ...] = ("slip", "slip", "miscount")
 
 
 def _in_turn(names: dict[str, Family], count: int, rng: random.Random) -> list[str]:
@@ -46,8 +47,8 @@ def _troubles(problem: TutorProblem, rng: random.Random) -> dict[int, list[Troub
     """What goes wrong on the way: mostly nothing or one thing, so that dialogues stay short."""
     count = rng.choices((0, 1, 2), (45, 45, 10))[0] if len(problem.steps) < 3 else rng.choices((0, 1), (70, 30))[0]
     troubles: dict[int, list[Trouble]] = {}
-    kinds = rng.sample([rng.choice(_WRONG), "lost", "off_topic", "want"], count)
-    for kind in kinds:
+    kinds: list[Trouble] = [rng.choice(_WRONG), "lost", "off_topic", "want"]
+    for kind in rng.sample(kinds, count):
         troubles.setdefault(rng.randrange(len(problem.steps)), []).append(kind)
     return troubles
 
@@ -101,3 +102,13 @@ def item(item_id: str, cluster: str, problem: TutorProblem, messages: list[Messa
         "closing": {"messages": [_system(), *messages]},
         "steps": [f"{step.calculation} = {step.value}" for step in problem.steps],
     }
+
+
+def few_shot() -> list[Message]:
+    """Two worked dialogues, the messages after the system prompt: the base's best prompt."""
+    shown: list[Message] = []
+    for name, seed, trouble in _EXAMPLES:
+        rng = random.Random(f"few-shot:{seed}")
+        kinds: dict[int, list[Trouble]] = {0: [trouble]}
+        shown += write(draw(name, TRAINING_FAMILIES[name], rng), rng, TRAINING, kinds, "named")
+    return shown

@@ -37,7 +37,7 @@ def worded(step: Step) -> str:
 
 
 def wrong_operation(step: Step, avoid: set[int], rng: random.Random) -> tuple[str, str, int] | None:
-    """(operator, calculation, result) of another operation on the same numbers; None where each gives something away."""
+    """(operator, calculation, result) of another operation on the same numbers; None where each tells a secret."""
     if len(step.terms) != 2 or step.terms[0] == step.terms[1]:
         return None
     fine = [(calculation, result) for calculation, result in step.slips() if result > 0 and result not in avoid]

@@ -1,8 +1,8 @@
 """The words of tutors and pupils. Two voices, one for training and one for held-out scripts, share no sentence.
 
 Fields: {text} the problem; {goal} what a step finds; {calc} its calculation; {value} its result; {those} its numbers
-("6 and 7"); {attempt} a pupil's wrong calculation; {wrong} its result; {doing} "adding"; {hint} and {ask} full sentences;
-{conclusion} how the solution ends. A tutor's question is always the last sentence of an `ask`.
+("6 and 7"); {attempt} a pupil's wrong calculation; {wrong} its result; {doing} "adding"; {do} "multiply 6 by 7";
+{conclusion} how the solution ends.
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ class Voice:
     ask: Lines  # a guiding question for any step
     ask_those: Lines  # the same, where both numbers are known to the pupil
     hints: dict[str, Lines]  # by operator
+    first_ask: Lines  # the question after that
     smaller: Lines  # a question after a hint
     right: Lines  # the pupil gives a step's result
     confirm: Lines  # the tutor agrees and shows the calculation
     onward: Lines  # leads to the next step's question
+    nearly: Lines  # the same before the last step
     slip: Lines  # the pupil takes a wrong operation
     not_that: Lines  # the tutor's reaction to it, before a hint
     miscount: Lines  # the pupil takes the right calculation, but a wrong result
@@ -124,6 +126,12 @@ TRAINING = Voice(
             "See how often the one fits into the other.",
         ),
     },
+    first_ask=(
+        "How would you do that?",
+        "Which numbers do you need for it?",
+        "How can you calculate that?",
+        "What would you do with the numbers?",
+    ),
     smaller=(
         "Which calculation fits that?",
         "What would you calculate then?",
@@ -151,7 +159,8 @@ TRAINING = Voice(
         "Exactly, {calc} = {value}.",
         "Well done, {calc} = {value}.",
     ),
-    onward=("", "", "", "Now the next step.", "Let's go on.", "One more thing.", "You are close."),
+    onward=("", "", "Now the next step.", "Let's go on."),
+    nearly=("", "", "", "Now the last step.", "You are close.", "Nearly there.", "Let's go on."),
     slip=(
         "{attempt} = {wrong}?",
         "Is it {wrong}? I did {attempt}.",
@@ -296,18 +305,20 @@ HELD_OUT = Voice(
     ask=("By what calculation do you reach {goal}?", "What brings you to {goal}?", "How will you determine {goal}?"),
     ask_those=("Take {those}: what do they tell you about {goal}?",),
     hints={
-        "+": ("All of it belongs in a single heap.",),
-        "-": ("A part of it goes, the rest stays.",),
-        "×": ("The very same number returns again and again.",),
-        "÷": ("Imagine dealing it out evenly.",),
+        "+": ("All of it belongs in a single heap.", "Nothing goes away, it only grows."),
+        "-": ("A part of it goes, the rest stays.", "Compare the large with the small."),
+        "×": ("The very same number returns again and again.", "It happens many times over."),
+        "÷": ("Imagine dealing it out evenly.", "Count how many portions there are."),
     },
+    first_ask=("How do you reach it?", "By what calculation?"),
     smaller=("So what would you write on paper?", "What kind of sum could that be?"),
     right=("{calc} gives {value}.", "My result is {value}.", "I worked out {calc} = {value}.", "I found {value}."),
     confirm=("Indeed, {calc} = {value}.", "I agree: {calc} = {value}.", "True, {calc} = {value}."),
     onward=("",),
+    nearly=("",),
     slip=("Would it be {attempt} = {wrong}?", "My guess is {wrong}, from {attempt}."),
     not_that=("I see why, but {doing} leads elsewhere.", "That is a different question."),
-    miscount=("I make {calc} {wrong}.",),
+    miscount=("For {calc} I have {wrong}.",),
     recount=("Your plan is sound, only the result is wrong. What does {calc} make?",),
     lost=("I can't see the way.", "That went over my head.", "My mind is blank."),
     comfort=("It is all right to be unsure.", "Let me put it another way."),
