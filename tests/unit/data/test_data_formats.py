@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from danlu.data.formats import detect, read, unread_keys
+from danlu.data.formats import detect, read, read_all, unread_keys
 from danlu.errors import DataError
 
 U, A = {"role": "user", "content": "Is it open?"}, {"role": "assistant", "content": "From nine."}
@@ -238,3 +238,16 @@ def test_a_format_that_was_named_is_not_replaced_by_another(write):
         rows(path, "alpaca")
     with pytest.raises(DataError, match=r"not a \.csv"):
         rows(path, "csv")
+
+
+def test_all_complaints_of_a_file_come_at_once(write):
+    path = write("a.jsonl", [turns("user", "assistant"), turns("user"), turns("user", "assistant"), turns("bot")])
+    good, complaints = read_all(path, "auto", "mine")
+    assert [row.row_id for row in good] == ["mine:1", "mine:3"]
+    assert [str(c).split(": ")[0] for c in complaints] == [f"{path}:2", f"{path}:4"]
+
+
+def test_dialogues_of_two_sources_may_open_differently(write):
+    row = turns("assistant", "user", "assistant")
+    path = write("a.jsonl", [turns("user", "assistant") | {"source": "faq"}, row | {"source": "calls"}])
+    assert len(rows(path)) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,22 +29,54 @@ def read(path: Path, format: Format, source: str) -> Iterator[Row]:
     Raises DataError for a row that is malformed, in another format than the first, whose turns are out of order,
     that opens with another role than the first, or that ends without a reply; and for a file without rows.
     """
+    for row in _checked(path, format, source):
+        if isinstance(row, DataError):
+            raise row
+        yield row
+
+
+def read_all(path: Path, format: Format, source: str) -> tuple[list[Row], list[DataError]]:
+    """(rows, complaints): as `read`, but the good rows and all that is wrong with the others, in one pass.
+
+    Raises DataError only where the file itself cannot be read on.
+    """
+    rows: list[Row] = []
+    complaints: list[DataError] = []
+    for row in _checked(path, format, source):
+        if isinstance(row, DataError):
+            complaints.append(row)
+        else:
+            rows.append(row)
+    return rows, complaints
+
+
+def _checked(path: Path, format: Format, source: str) -> Iterator[Row | DataError]:
     shape = _shape(path, format)
-    opener: tuple[str, str] | None = None
+    openers: dict[str, tuple[str, str]] = {}
     number = 0
     for number, (where, value) in enumerate(records(path), start=1):
-        if shape not in fitting(value):
-            raise _differs(value, where, shape, number)
-        row_id = f"{source}:{number}"
-        if shape == "text":
-            text = value["text"] if isinstance(value, dict) else None
-            yield Row(row_id, source, where, text=as_text(text, where, "text"))
-            continue
-        row = Row(row_id, source, where, messages=READERS[shape](value, where), tools=tools_of(value, where))
-        opener = _same_opener(check_order(row.messages, where), where, opener)
-        yield row
+        try:
+            row = _row(value, shape, Row(f"{source}:{number}", source, where), number)
+            if row.text is None:
+                role = check_order(row.messages, where)
+                origin = value.get("source") if isinstance(value, dict) else None
+                _check_opener(role, where, openers.setdefault(str(origin), (role, where)))
+        except DataError as error:
+            yield error
+        else:
+            yield row
     if number == 0:
         raise DataError(f"{path}: no rows. The file needs at least one.")
+
+
+def _row(value: Any, shape: Shape, empty: Row, number: int) -> Row:
+    """The row that a record means, in the place of `empty`."""
+    if shape not in fitting(value):
+        raise _differs(value, empty.where, shape, number)
+    if shape == "text":
+        return replace(empty, text=as_text(value["text"], empty.where, "text"))
+    messages = READERS[shape](value, empty.where)
+    return replace(empty, messages=messages, tools=tools_of(value, empty.where))
 
 
 def unread_keys(path: Path, format: Format) -> list[str]:
@@ -80,11 +113,13 @@ def _differs(value: Any, where: str, shape: Shape, number: int) -> DataError:
     )
 
 
-def _same_opener(role: str, where: str, opener: tuple[str, str] | None) -> tuple[str, str]:
-    """(role, where) of the first dialogue; one that opens with another role is most often swapped."""
-    if opener is not None and role != opener[0]:
+def _check_opener(role: str, where: str, first: tuple[str, str]) -> None:
+    """first: (role, where) of the first dialogue; one that opens with another role is most often swapped.
+
+    Rows that name a `source` of their own are compared with rows of that source alone.
+    """
+    if role != first[0]:
         raise DataError(
-            f"{where}: the dialogue opens with the {role}, but the one at {opener[1]} with the {opener[0]}. Check "
+            f"{where}: the dialogue opens with the {role}, but the one at {first[1]} with the {first[0]}. Check "
             "whether the roles are swapped; if both are meant, keep them in two files."
         )
-    return opener or (role, where)
