@@ -20,7 +20,7 @@ from danlu.hub import resolve
 from danlu.model import load, lora
 from danlu.tokens import Document
 from danlu.training.batches import MicroBatch
-from danlu.training.loop import gradient
+from danlu.training.gradient import gradient
 
 RANK, ALPHA = 16, 32.0
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]

@@ -77,8 +77,8 @@ def merge(decoder: Decoder) -> None:
         setattr(decoder.get_submodule(parent), own, adapter.base)
 
 
-def save_peft(decoder: Decoder, folder: Path, base: str) -> None:
-    """Write adapter_model.safetensors and adapter_config.json; `base` names the model they belong to."""
+def save_peft(decoder: Decoder, folder: Path, base: str, revision: str | None = None) -> None:
+    """Write adapter_model.safetensors and adapter_config.json; base and its revision name the model they belong to."""
     state, names, example = {}, set(), None
     for name, example in adapters(decoder):
         names.add(name.rpartition(".")[2])
@@ -95,6 +95,7 @@ def save_peft(decoder: Decoder, folder: Path, base: str) -> None:
             "peft_type": "LORA",
             "task_type": "CAUSAL_LM",
             "base_model_name_or_path": base,
+            "revision": revision,
             "r": rank,
             "lora_alpha": example.scale * rank,
             "lora_dropout": 0.0,

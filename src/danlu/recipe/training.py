@@ -76,6 +76,8 @@ class Training(Section):
     """Tokens of one optimiser step, over all ranks; whole packs, at most this many."""
     micro_batch_tokens: int | None = Field(default=None, gt=0)
     """Tokens of one forward pass; null takes one pack (data.max_length). Changes memory, not the gradient."""
+    recompute: bool = False
+    """Keeps only each layer's input for the backward pass: far less memory, about a third more time."""
     precision: Literal["bf16", "fp32"] = "bf16"
     """Matrix products; adapters, optimiser state and reductions stay in fp32."""
     checkpoint_every_steps: int = Field(default=20, gt=0)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from danlu.errors import DataError, Refusal
+from danlu.errors import DataError
 from danlu.tokens import Document, Shards
 
 
@@ -40,9 +40,10 @@ class MicroBatch:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Packs of every step, in order."""
+    """Packs of every step, in order, and how many tokens each step holds."""
 
     steps: tuple[tuple[int, ...], ...]
+    tokens: tuple[int, ...]
 
 
 def plan(shards: Shards, *, epochs: float, batch_tokens: int, max_tokens: int | None, seed: int) -> Plan:
@@ -62,7 +63,8 @@ def plan(shards: Shards, *, epochs: float, batch_tokens: int, max_tokens: int | 
             current = []
         current.append(pack)
         spent += sizes[pack]
-    return Plan((*steps, tuple(current)))
+    steps.append(tuple(current))
+    return Plan(tuple(steps), tuple(sum(sizes[p] for p in step) for step in steps))
 
 
 def micro_batches(shards: Shards, packs: Sequence[int], limit: int | None) -> list[MicroBatch]:
@@ -78,15 +80,10 @@ def micro_batches(shards: Shards, packs: Sequence[int], limit: int | None) -> li
     return [MicroBatch.of(documents) for documents in groups]
 
 
-def check_supervised(shards: Shards) -> None:
-    """Refusal 1 if any document has no token to learn from."""
-    for document in shards.documents():
-        if not document.mask[1:].any():
-            raise Refusal(
-                1,
-                f"{document.row_id} (source {document.source}) has no supervised token, so nothing would be learned "
-                "from it. Build the data again; a longer data.max_length keeps more replies.",
-            )
+def largest(shards: Shards, steps: Sequence[Sequence[int]], limit: int | None) -> MicroBatch:
+    """The micro-batch that takes the most memory: the one with the most tokens, and of those the most supervised."""
+    found = (micro for packs in steps for micro in micro_batches(shards, packs, limit))
+    return max(found, key=lambda micro: (len(micro.ids), len(micro.predicting)))
 
 
 def _order(packs: int, seed: int) -> Iterator[int]:

@@ -5,22 +5,26 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
-from danlu.artefact import hash_value, storing, write_text
-from danlu.errors import DanluError, Refusal, Waivers
-from danlu.model import Decoder, PackedAttention, load, lora, weights_sha256
+from danlu.artefact import hash_file, hash_value, storing, write_text
+from danlu.errors import DanluError, Waivers
+from danlu.model import Decoder, load, lora, weights_sha256
 from danlu.recipe import Lora, Training
 from danlu.tokens import Shards
-from danlu.training.batches import MicroBatch, check_supervised, micro_batches, plan
-from danlu.training.objective.language import summed_loss
+from danlu.training import memory
+from danlu.training.batches import Plan, largest, micro_batches, plan
+from danlu.training.checks import check_data, check_packing
+from danlu.training.gradient import gradient
+from danlu.training.interrupt import uninterrupted
+from danlu.training.masters import Masters
+from danlu.training.rehearsal import rehearse
 from danlu.training.schedule import factor
 from danlu.training.snapshot import Snapshot, latest
 
@@ -30,132 +34,211 @@ _TYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A trained decoder, in memory, and one row a step of how it came about."""
+    """A trained decoder, in memory; one row a step of how it came about; and what that took.
+
+    spent: cpu_s and wall_s of the steps alone, predicted_memory_bytes and peak_memory_bytes of the process,
+    over all interruptions.
+    """
 
     decoder: Decoder
     trajectory: list[dict[str, float]]
+    spent: dict[str, float]
 
 
 class TrainingError(DanluError):
     """Training that cannot go on: a loss that is not a number."""
 
 
+def fingerprint_of(
+    config: Training, base: Path, dataset: Path, *, code: str, template_sha256: str | None
+) -> dict[str, str]:
+    """What the weights follow from, each part hashed: a resume compares them (refusal 9)."""
+    return {
+        "data": str(Shards(dataset).manifest["sha256"]),
+        "base": weights_sha256(base),
+        "tokenizer": hash_file(base / "tokenizer.json"),
+        "chat template": str(template_sha256),
+        "recipe": hash_value(config.model_dump(mode="json")),
+        "code": code,
+    }
+
+
 def train(
-    config: Training, base: Path, dataset: Path, work: Path, *, waivers: Waivers, emit: Emit = lambda *_: None
+    config: Training,
+    base: Path,
+    dataset: Path,
+    work: Path,
+    *,
+    waivers: Waivers,
+    fingerprint: Mapping[str, str],
+    emit: Emit = lambda *_: None,
 ) -> Trained:
     """Train the decoder in `base` on the shards in `dataset`; run again in the same `work` folder, it continues.
 
-    Raises Refusal 1, 7, 8 and 9, and TrainingError where the loss is no longer a number.
+    fingerprint: `fingerprint_of` all this. Raises Refusal 1, 7, 8, 9 and 10, DataError for data that does not fit the
+    base, and TrainingError where the loss is no longer a number. KeyboardInterrupt leaves a snapshot.
     """
     shards = Shards(dataset)
-    check_supervised(shards)
     decoder = load(base, _TYPES[config.precision])
-    if not isinstance(config.adapter, Lora):
-        raise DanluError("training.adapter.kind: full is not built yet; set it to lora.")
-    lora.attach(decoder, config.adapter.rank, config.adapter.alpha, config.adapter.targets, config.seed)
+    check_data(config, decoder.config, shards)
+    if isinstance(config.adapter, Lora):
+        lora.attach(decoder, config.adapter.rank, config.adapter.alpha, config.adapter.targets, config.seed)
+    else:
+        decoder.requires_grad_(True)
     check_packing(decoder, shards)
-    fingerprint = {
-        "data": str(shards.manifest["sha256"]),
-        "base": weights_sha256(base),
-        "recipe": hash_value(config.model_dump(mode="json")),
-    }
-    resumed = latest(work / "snapshots", fingerprint, waivers)
-    return _run(config, decoder, shards, work, resumed=resumed, fingerprint=fingerprint, emit=emit)
-
-
-def _run(
-    config: Training,
-    decoder: Decoder,
-    shards: Shards,
-    work: Path,
-    *,
-    resumed: Snapshot | None,
-    fingerprint: dict[str, str],
-    emit: Emit,
-) -> Trained:
-    trained = {name: p for name, p in decoder.named_parameters() if p.requires_grad}
-    optimizer = _optimizer(config, trained)
-    steps = plan(
-        shards,
-        epochs=config.epochs,
-        batch_tokens=config.batch_tokens,
-        max_tokens=config.max_tokens,
-        seed=config.seed,
-    ).steps
-    done = 0 if resumed is None else resumed.step
-    trajectory = _Trajectory(work / "trajectory.jsonl", done)
+    resumed = latest(work / "snapshots", dict(fingerprint), waivers)
+    run = _Run(config, decoder, shards, work, fingerprint=dict(fingerprint), emit=emit)
     if resumed is not None:
-        _restore(resumed, trained, optimizer)
-    for step in range(done, len(steps)):
-        began = time.process_time()
-        lr = config.optimizer.lr * factor(config.schedule, step, len(steps))
-        for group in optimizer.param_groups:
-            group["lr"] = lr
-        batch = micro_batches(shards, steps[step], config.micro_batch_tokens)
-        loss = gradient(decoder, batch)
-        norm = float(clip_grad_norm_(trained.values(), config.optimizer.max_grad_norm))
+        run.restore(resumed)
+    run.finish()
+    return Trained(decoder, run.rows, run.spent)
+
+
+class _Run:
+    """A training under way: all that a step changes, and what it is made of."""
+
+    def __init__(
+        self,
+        config: Training,
+        decoder: Decoder,
+        shards: Shards,
+        work: Path,
+        *,
+        fingerprint: dict[str, str],
+        emit: Emit,
+    ) -> None:
+        self._config, self._decoder, self._shards, self._work = config, decoder, shards, work
+        self._fingerprint, self._emit = fingerprint, emit
+        self._masters = Masters(decoder)
+        self._optimizer = _adamw(config, self._masters)
+        self._plan: Plan = plan(
+            shards,
+            epochs=config.epochs,
+            batch_tokens=config.batch_tokens,
+            max_tokens=config.max_tokens,
+            seed=config.seed,
+        )
+        self._saved = 0
+        self.done = 0
+        self.rows: list[dict[str, float]] = []
+        self.spent: dict[str, float] = {"cpu_s": 0.0, "wall_s": 0.0}
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go on from `snapshot`. Raises DanluError where it holds other parameters (possible if 9 was accepted)."""
+        shapes = {name: value.shape for name, value in snapshot.parameters.items()}
+        if shapes != {name: master.shape for name, master in self._masters.items()}:
+            raise DanluError(
+                f"{self._work / 'snapshots'}: the snapshot trains other parameters than the recipe (rank, targets or "
+                "kind of training.adapter changed). It cannot be continued: start a new run."
+            )
+        with torch.no_grad():
+            for name, master in self._masters.items():
+                master.copy_(snapshot.parameters[name])
+        self._masters.publish()
+        self._optimizer.load_state_dict(snapshot.optimizer)
+        self.done = self._saved = snapshot.step
+        self.rows, self.spent = snapshot.rows, snapshot.spent
+        self._emit("resumed", {"step": self.done, "steps": len(self._plan.steps)})
+
+    def finish(self) -> None:
+        """Do the steps that are left, with a snapshot now and then and one at the end."""
+        steps = len(self._plan.steps)
+        trajectory = self._work / "trajectory.jsonl"
+        write_text(trajectory, "".join(_line(row) for row in self.rows))
+        if self.done < steps:
+            self._rehearse()
+        try:
+            with memory.PeakMemory() as peak:
+                for step in range(self.done, steps):
+                    row = self._step(step)
+                    with storing(trajectory), trajectory.open("a", encoding="utf-8") as handle:
+                        handle.write(_line(row))
+                    self._note_peak(peak.bytes)
+                    self._report(row)
+                    if self.done % self._config.checkpoint_every_steps == 0 or self.done == steps:
+                        self._save()
+        except KeyboardInterrupt:
+            if self.done > self._saved:
+                self._save()
+            raise
+
+    def _step(self, step: int) -> dict[str, float]:
+        """One optimiser step, applied whole or not at all; returns its row of the trajectory."""
+        began_cpu, began_wall = time.process_time(), time.perf_counter()
+        lr = self._config.optimizer.lr * factor(self._config.schedule, step, len(self._plan.steps))
+        batch = micro_batches(self._shards, self._plan.steps[step], self._config.micro_batch_tokens)
+        loss = gradient(self._decoder, batch, recompute=self._config.recompute)
+        norm = float(clip_grad_norm_(self._masters.values(), self._config.optimizer.max_grad_norm))
         if not math.isfinite(loss) or not math.isfinite(norm):
             raise TrainingError(f"step {step + 1}: the loss is {loss} and the gradient {norm}. Lower optimizer.lr.")
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        tokens = sum(len(micro.ids) for micro in batch)
-        row = {"step": step + 1, "loss": loss, "lr": lr, "grad_norm": norm, "tokens": tokens}
-        trajectory.add(row)
-        emit("step", {**row, "steps": len(steps), "tokens_per_cpu_s": tokens / (time.process_time() - began)})
-        if (step + 1) % config.checkpoint_every_steps == 0 or step + 1 == len(steps):
-            state = {name: p.detach() for name, p in trained.items()}
-            Snapshot(step + 1, fingerprint, state, optimizer.state_dict()).save(work / "snapshots")
-    return Trained(decoder, trajectory.rows)
+        row = {
+            "step": step + 1,
+            "loss": loss,
+            "lr": lr,
+            "grad_norm": norm,
+            "tokens": sum(len(micro.ids) for micro in batch),
+            "supervised_tokens": sum(len(micro.predicting) for micro in batch),
+        }
+        with uninterrupted():
+            for group in self._optimizer.param_groups:
+                group["lr"] = lr
+            self._optimizer.step()
+            self._optimizer.zero_grad(set_to_none=True)
+            self._masters.publish()
+            self.rows.append(row)
+            self.done = step + 1
+            self.spent["cpu_s"] += time.process_time() - began_cpu
+            self.spent["wall_s"] += time.perf_counter() - began_wall
+        return row
+
+    def _report(self, row: Mapping[str, float]) -> None:
+        tokens = sum(self._plan.tokens[: self.done])
+        left = sum(self._plan.tokens[self.done :])
+        facts = {
+            **row,
+            "steps": len(self._plan.steps),
+            "tokens_per_s": tokens / self.spent["wall_s"],
+            "tokens_per_cpu_s": tokens / self.spent["cpu_s"],
+            "memory_bytes": memory.used_bytes(),
+            "time_left_s": left * self.spent["wall_s"] / tokens,
+        }
+        self._emit("step", facts)
+
+    def _rehearse(self) -> None:
+        """Refusal 10 before anything is spent."""
+        path = self._work / "snapshots" / "rehearsal.pt"
+
+        def save(optimizer: torch.optim.Optimizer) -> Path:
+            self._snapshot(optimizer).write(path)
+            return path
+
+        micro = largest(self._shards, self._plan.steps, self._config.micro_batch_tokens)
+        rehearsed = rehearse(
+            self._config,
+            self._decoder,
+            self._masters,
+            micro,
+            new_optimizer=lambda: _adamw(self._config, self._masters),
+            save=save,
+        )
+        self.spent["predicted_memory_bytes"] = rehearsed.predicted_memory_bytes
+        self._note_peak(rehearsed.peak_memory_bytes)
+        self._emit("rehearsed", asdict(rehearsed))
+
+    def _save(self) -> None:
+        self._snapshot(self._optimizer).save(self._work / "snapshots")
+        self._saved = self.done
+        self._emit("snapshot", {"step": self.done})
+
+    def _snapshot(self, optimizer: torch.optim.Optimizer) -> Snapshot:
+        parameters = {name: master.detach() for name, master in self._masters.items()}
+        return Snapshot(self.done, self._fingerprint, parameters, optimizer.state_dict(), self.rows, self.spent)
+
+    def _note_peak(self, peak: int) -> None:
+        self.spent["peak_memory_bytes"] = max(peak, self.spent.get("peak_memory_bytes", 0))
 
 
-def gradient(decoder: Decoder, batch: list[MicroBatch]) -> float:
-    """Add the gradient of the mean loss over all supervised tokens of the batch; returns that loss, in nats.
-
-    The mean is over the whole step, not over micro-batches (refusal 7), so any split gives the same gradient.
-    """
-    count = sum(len(micro.predicting) for micro in batch)
-    if count == 0:
-        raise Refusal(7, "a step has no supervised token to divide its loss by. Build the data again.")
-    total = 0.0
-    for micro in batch:
-        if len(micro.predicting) == 0:
-            continue
-        attend = PackedAttention(micro.lengths)
-        hidden = decoder.hidden(micro.ids, attend.positions, attend)
-        loss = summed_loss(hidden[micro.predicting], decoder.head_weight, micro.targets) / count
-        loss.backward()
-        total += loss.item()
-    return total
-
-
-@torch.no_grad()
-def check_packing(decoder: Decoder, shards: Shards) -> None:
-    """Refusal 8 unless a document's hidden states are the same in a pack as alone.
-
-    Compared in the working precision: kernels may round differently for other shapes, a leak is far larger.
-    """
-    pack = max((shards.pack(i) for i in range(min(len(shards), 8))), key=len)
-    if len(pack) < 2:
-        return
-    together = MicroBatch.of(pack)
-    attend = PackedAttention(together.lengths)
-    packed = decoder.hidden(together.ids, attend.positions, attend).split(together.lengths)
-    for document, inside in zip(pack, packed, strict=True):
-        single = MicroBatch.of([document])
-        attend = PackedAttention(single.lengths)
-        alone = decoder.hidden(single.ids, attend.positions, attend)
-        away = (inside.float() - alone.float()).norm() / alone.float().norm()
-        if away > _tolerance(alone):
-            raise Refusal(
-                8, f"packing leaks: {document.row_id} computes {away:.2g} differently in its pack than alone."
-            )
-
-
-def _tolerance(hidden: Tensor) -> float:
-    return 0.05 if hidden.dtype is torch.bfloat16 else 1e-4
-
-
-def _optimizer(config: Training, trained: Mapping[str, Tensor]) -> torch.optim.AdamW:
+def _adamw(config: Training, trained: Mapping[str, Tensor]) -> torch.optim.AdamW:
     """AdamW; matrices decay, norms and biases do not."""
     numbers = config.optimizer
     groups = [
@@ -166,30 +249,5 @@ def _optimizer(config: Training, trained: Mapping[str, Tensor]) -> torch.optim.A
     return torch.optim.AdamW(used, lr=numbers.lr, betas=numbers.betas, eps=numbers.eps)
 
 
-def _restore(snapshot: Snapshot, trained: Mapping[str, Tensor], optimizer: torch.optim.Optimizer) -> None:
-    with torch.no_grad():
-        for name, parameter in trained.items():
-            parameter.copy_(snapshot.parameters[name])
-    optimizer.load_state_dict(snapshot.optimizer)
-
-
-class _Trajectory:
-    """One line a step; after a resume, what lies beyond the snapshot is dropped."""
-
-    def __init__(self, path: Path, steps: int) -> None:
-        self._path = path
-        kept = list(_lines(path))[:steps] if path.is_file() else []
-        write_text(path, "".join(kept))
-        self.rows: list[dict[str, Any]] = [json.loads(line) for line in kept]
-
-    def add(self, row: dict[str, float]) -> None:
-        """Append one step's row."""
-        self.rows.append(row)
-        with storing(self._path), self._path.open("a", encoding="utf-8") as handle:
-            handle.write(json.dumps(row) + "\n")
-
-
-def _lines(path: Path) -> Iterator[str]:
-    """Whole lines only: a crash may have cut the last one."""
-    with path.open(encoding="utf-8") as handle:
-        yield from (line for line in handle if line.endswith("\n"))
+def _line(row: Mapping[str, float]) -> str:
+    return json.dumps(row) + "\n"

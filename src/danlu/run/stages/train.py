@@ -33,7 +33,7 @@ def _build(context: Context, folder: Path) -> None:
     base = resolved(context)
     carry_out(
         context.recipe.training,
-        base.folder,
+        base,
         context.of("data"),
         folder,
         waivers=context.waivers,

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-_CHUNK = 512  # positions: with V = 49,152 some 100 MB of fp32 logits
+CHUNK = 512  # positions: with V = 49,152 some 100 MB of fp32 logits
 
 
 class _SummedLoss(Function):
@@ -24,8 +24,8 @@ class _SummedLoss(Function):
         needs_hidden, needs_head, _ = ctx.needs_input_grad
         into_hidden = torch.empty_like(hidden) if needs_hidden else None
         into_head = torch.zeros_like(head, dtype=torch.float32) if needs_head else None
-        for start in range(0, len(hidden), _CHUNK):
-            part = slice(start, start + _CHUNK)
+        for start in range(0, len(hidden), CHUNK):
+            part = slice(start, start + CHUNK)
             logits = (hidden[part] @ head.T).float()  # (C, V)
             log_sum = logits.logsumexp(-1)
             total += (log_sum - logits.gather(1, targets[part, None])[:, 0]).sum()

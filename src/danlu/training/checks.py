@@ -1,0 +1,66 @@
+"""What must hold before anything is spent: data that this decoder can learn from, packing that does not leak."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from danlu.errors import DataError, Refusal
+from danlu.model import Decoder, DecoderConfig, PackedAttention
+from danlu.recipe import Training
+from danlu.tokens import Shards
+from danlu.training.batches import MicroBatch
+
+
+def check_data(config: Training, decoder: DecoderConfig, shards: Shards) -> None:
+    """Refusal 1 for a document without a token to learn from; DataError for one that does not fit the decoder."""
+    for document in shards.documents():
+        where = f"{document.row_id} (source {document.source})"
+        if not document.mask[1:].any():
+            raise Refusal(
+                1,
+                f"{where} has no supervised token, so nothing would be learned from it. Build the data again; "
+                "a longer data.max_length keeps more replies.",
+            )
+        if len(document.ids) > decoder.max_positions:
+            raise DataError(
+                f"{where} has {len(document.ids)} tokens, but the base reads at most {decoder.max_positions}. "
+                f"Set data.max_length to {decoder.max_positions} or less, or take a base with a longer context."
+            )
+        if document.ids.max() >= decoder.vocab_size:
+            raise DataError(
+                f"{where} holds token {document.ids.max()}, but the base knows {decoder.vocab_size}: "
+                "the data was made with another tokenizer. Build it again."
+            )
+        if config.objective == "pretrain" and not document.mask[1:].all():
+            raise DataError(
+                f"{where} is supervised in part, but training.objective: pretrain learns from every token of plain "
+                "text. Set data.form: text, or training.objective: sft."
+            )
+
+
+@torch.no_grad()
+def check_packing(decoder: Decoder, shards: Shards) -> None:
+    """Refusal 8 unless a document's hidden states are the same in a pack as alone.
+
+    Compared in the working precision: kernels may round differently for other shapes, a leak is far larger.
+    """
+    pack = max((shards.pack(i) for i in range(min(len(shards), 8))), key=len)
+    if len(pack) < 2:
+        return
+    together = MicroBatch.of(pack)
+    attend = PackedAttention(together.lengths)
+    packed = decoder.hidden(together.ids, attend.positions, attend).split(together.lengths)
+    for document, inside in zip(pack, packed, strict=True):
+        single = MicroBatch.of([document])
+        attend = PackedAttention(single.lengths)
+        alone = decoder.hidden(single.ids, attend.positions, attend)
+        away = (inside.float() - alone.float()).norm() / alone.float().norm()
+        if away > _tolerance(alone):
+            raise Refusal(
+                8, f"packing leaks: {document.row_id} computes {away:.2g} differently in its pack than alone."
+            )
+
+
+def _tolerance(hidden: Tensor) -> float:
+    return 0.05 if hidden.dtype is torch.bfloat16 else 1e-4

@@ -1,0 +1,31 @@
+"""The gradient of one step. It is the same for any split of the step into micro-batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from danlu.errors import Refusal
+from danlu.model import Decoder, PackedAttention
+from danlu.training.batches import MicroBatch
+from danlu.training.objective.language import summed_loss
+
+
+def gradient(decoder: Decoder, batch: Sequence[MicroBatch], *, recompute: bool = False) -> float:
+    """Add the gradient of the mean loss over all supervised tokens of the batch; returns that loss, in nats.
+
+    The mean is over the whole step, not over micro-batches (refusal 7), so any split gives the same gradient.
+    recompute: as in Decoder.hidden.
+    """
+    count = sum(len(micro.predicting) for micro in batch)
+    if count == 0:
+        raise Refusal(7, "a step has no supervised token to divide its loss by. Build the data again.")
+    total = 0.0
+    for micro in batch:
+        if len(micro.predicting) == 0:
+            continue
+        attend = PackedAttention(micro.lengths)
+        hidden = decoder.hidden(micro.ids, attend.positions, attend, recompute=recompute)
+        loss = summed_loss(hidden[micro.predicting], decoder.head_weight, micro.targets) / count
+        loss.backward()
+        total += loss.item()
+    return total
