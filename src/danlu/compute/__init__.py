@@ -1,0 +1,25 @@
+"""The plan of a run: hardware catalogue, memory, time, money. Torch-free, and answered in well under a second."""
+
+from danlu.compute.calibration import Calibration, Ratio
+from danlu.compute.catalogue import CATALOGUE, ISAS, Device, Isa, cpu, find
+from danlu.compute.model import Shapes
+from danlu.compute.planner import Plan, StageTime, plan
+from danlu.compute.workload import Questions, Scoring, Workload
+
+__all__ = [
+    "CATALOGUE",
+    "ISAS",
+    "Calibration",
+    "Device",
+    "Isa",
+    "Plan",
+    "Questions",
+    "Ratio",
+    "Scoring",
+    "Shapes",
+    "StageTime",
+    "Workload",
+    "cpu",
+    "find",
+    "plan",
+]

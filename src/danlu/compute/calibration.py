@@ -1,0 +1,83 @@
+"""What past runs teach the next plan: how far off the model was, stage by stage, on the same hardware.
+
+Every plan keeps what the formulas alone said (`model_s`, `model_bytes`), so that a plan which was corrected already
+is not corrected for its own correction.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_UNSEEN = 2.0  # before the first run here, a plan is right within a factor of two
+_USUAL = 0.2  # of log(actual / predicted), between recipes on one machine
+_LEAST = 1.1  # the same run, twice, on a machine that also does other things
+_Z80 = 1.2816  # 80% of a normal distribution lie within so many standard deviations
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """Actual over predicted: the median of `count` past runs. An 80% interval is value / spread to value x spread."""
+
+    value: float = 1.0
+    spread: float = _UNSEEN
+    count: int = 0
+
+    @classmethod
+    def of(cls, observed: Iterable[float]) -> Ratio:
+        """From actual / predicted of each past run; nothing observed leaves the widest interval."""
+        logs = [math.log(ratio) for ratio in observed if ratio > 0 and math.isfinite(ratio)]
+        if not logs:
+            return cls()
+        # the usual difference between two recipes counts as one more run: one lucky run proves little
+        middle, count = statistics.median(logs), len(logs)
+        variance = (_USUAL**2 + sum((x - middle) ** 2 for x in logs)) / (1 + count) * (1 + 1 / count)
+        spread = math.exp(_Z80 * math.sqrt(variance))
+        return cls(math.exp(middle), min(_UNSEEN, max(_LEAST, spread)), count)
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Ratios of time by stage, and of peak memory by phase; what is missing counts as never seen."""
+
+    times: Mapping[str, Ratio] = field(default_factory=dict)
+    memories: Mapping[str, Ratio] = field(default_factory=dict)
+
+    def time(self, stage: str) -> Ratio:
+        """Of one stage's wall time."""
+        return self.times.get(stage, Ratio())
+
+    def memory(self, phase: str) -> Ratio:
+        """Of one phase's peak."""
+        return self.memories.get(phase, Ratio())
+
+    @classmethod
+    def from_history(cls, rows: Iterable[Mapping[str, Any]], hardware: str) -> Calibration:
+        """Learn from past runs on `hardware` (the name of a machine or device).
+
+        A row: {"hardware": name, "plan": a plan's JSON, "actual": {"stages": [{name, wall_s, cpu_s,
+        peak_rss_bytes}]}}. Rows of other hardware, of plans without `model_s` and of stages that were not measured
+        teach nothing.
+        """
+        times: dict[str, list[float]] = {}
+        memories: dict[str, list[float]] = {}
+        for row in rows:
+            plan, actual = row.get("plan") or {}, row.get("actual") or {}
+            if (row.get("hardware") or plan.get("hardware", {}).get("name")) != hardware:
+                continue
+            planned = {stage["name"]: stage.get("model_s") for stage in plan.get("stages", ())}
+            phases = plan.get("phases") or {}
+            for stage in actual.get("stages", ()):
+                name = stage["name"]
+                if planned.get(name) and stage.get("wall_s"):
+                    times.setdefault(name, []).append(stage["wall_s"] / planned[name])
+                expected = (phases.get(name) or {}).get("model_bytes")
+                if expected and stage.get("peak_rss_bytes"):
+                    memories.setdefault(name, []).append(stage["peak_rss_bytes"] / expected)
+        return cls(
+            {name: Ratio.of(values) for name, values in times.items()},
+            {name: Ratio.of(values) for name, values in memories.items()},
+        )

@@ -1,0 +1,165 @@
+"""How long each stage takes: arithmetic, bytes moved and operations started, added up.
+
+On a CPU the three do not overlap; on a GPU what the host starts overlaps with what the device computes, and the
+longer of the two counts. Constants were measured on SmolLM2-135M with PyTorch 2.13 (docs/compute.md).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from danlu.compute.catalogue import Device, Precision
+from danlu.compute.memory import activation_bytes_per_token, micro_batch
+from danlu.compute.model import Flops, Shapes
+from danlu.compute.workload import Questions, Scoring, Workload
+from danlu.recipe import Training
+
+StageName = Literal["base", "items", "data", "train", "evaluate", "report"]
+STAGES: tuple[StageName, ...] = ("base", "items", "data", "train", "evaluate", "report")
+
+_STEP_TRAFFIC = 12.0  # bytes that a step's element-wise operations move, for each byte that autograd keeps
+_FORWARD_TRAFFIC = 1.0  # the same of a forward pass alone
+_LOGIT_TRAFFIC = 250.0  # bytes moved for each logit of the loss, forward and backward
+_OPTIMISER_TRAFFIC = 80.0  # bytes moved for each trained parameter by clipping and AdamW
+_STEP_OPS, _FORWARD_OPS = 220, 40  # operations started for each layer and micro-batch
+_SMALL = 0.65  # share of a product's usual rate at a batch of some 32 rows
+_CACHE_TRAFFIC = 3.0  # each decoding step reads the cache, and copies what it appends to
+_START_S = 4.0  # importing torch, reading weights
+_ROW_S = 0.004  # rendering, filtering and comparing one row of data
+_CONVERT_BYTES_PER_S = 70e6  # from GGUF to bf16
+_ITEMS_S, _REPORT_S = 8.0, 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """Time by cause: matrix products, attention, bytes moved, operations started by the host."""
+
+    products: float = 0.0
+    attention: float = 0.0
+    bytes: float = 0.0
+    host: float = 0.0
+    fixed: float = 0.0
+
+    def plus(self, other: Seconds) -> Seconds:
+        """Cause by cause."""
+        return Seconds(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+
+    def times(self, count: float) -> Seconds:
+        """So many times as long."""
+        return Seconds(*(count * getattr(self, name) for name in self.__slots__))
+
+    def total(self, device: Device) -> float:
+        """Seconds on that device."""
+        busy = self.products + self.attention + self.bytes
+        return self.fixed + (busy + self.host if device.kind == "cpu" else max(busy, self.host))
+
+    def largest(self) -> str:
+        """The cause that takes longest."""
+        return max(self.__slots__, key=lambda name: float(getattr(self, name)))
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Optimiser steps of a run. tokens and supervised: trained on in all; micro_batches: forward passes in all."""
+
+    tokens: float
+    supervised: float
+    count: int
+    micro_batches: int
+
+    @classmethod
+    def of(cls, training: Training, workload: Workload) -> Steps:
+        """Whole packs, at most batch_tokens a step and at least one; a micro-batch is one pack or more of them."""
+        tokens = workload.tokens * training.epochs
+        tokens = tokens if training.max_tokens is None else min(tokens, float(training.max_tokens))
+        pack = min(float(workload.max_length), max(tokens, 1.0))
+        per_step = max(1, int(training.batch_tokens // pack)) * pack
+        share = workload.supervised / max(workload.tokens, 1.0)
+        micro = min(micro_batch(training, workload), per_step)
+        return cls(tokens, tokens * share, max(1, math.ceil(tokens / per_step)), max(1, math.ceil(tokens / micro)))
+
+
+def _work(device: Device, precision: Precision, flops: Flops, moved: float, ops: float) -> Seconds:
+    return Seconds(
+        products=flops.matrices / (device.flops_per_s(precision) * device.efficiency),
+        attention=flops.attention / device.attention_flops_per_s,
+        bytes=moved / device.memory_bytes_per_s,
+        host=ops * device.op_s,
+    )
+
+
+def train(shapes: Shapes, training: Training, workload: Workload, device: Device) -> Seconds:
+    """All steps, the rehearsal of one and the checks before and after."""
+    steps = Steps.of(training, workload)
+    kept = activation_bytes_per_token(shapes, training)
+    weights = 2.0 * shapes.num_parameters
+    moved = (
+        _STEP_TRAFFIC * kept * steps.tokens
+        + _LOGIT_TRAFFIC * shapes.vocab_size * steps.supervised
+        + _OPTIMISER_TRAFFIC * shapes.trained_parameters(training) * steps.count
+        + 3 * weights * steps.micro_batches
+    )
+    ops = _STEP_OPS * shapes.num_layers * steps.micro_batches
+    all_steps = _work(
+        device,
+        training.precision,
+        shapes.step(training, steps.tokens, workload.document, steps.supervised),
+        moved,
+        ops,
+    )
+    rehearsed = 1 + 1 / steps.micro_batches  # refusal 10 goes through one micro-batch before step 1
+    return all_steps.times(rehearsed).plus(Seconds(fixed=2 * _START_S + 6 * weights / 1e9))
+
+
+def evaluate(shapes: Shapes, precision: Precision, workload: Workload, device: Device) -> Seconds:
+    """Replies and scores of every arm; both models are read from disk."""
+    seconds = Seconds(fixed=2 * _START_S)
+    for questions in workload.questions:
+        seconds = seconds.plus(_answer(shapes, precision, questions, workload.batch, device).times(questions.arms))
+    for scoring in workload.scoring:
+        seconds = seconds.plus(_score(shapes, precision, scoring, workload.batch, device).times(scoring.arms))
+    return seconds
+
+
+def _answer(shapes: Shapes, precision: Precision, questions: Questions, batch: int, device: Device) -> Seconds:
+    """Prompts are read once; then each step decodes one token of every reply, and reads weights and cache."""
+    tokens = questions.count * questions.prompt
+    batches = math.ceil(questions.count / batch)
+    prompts = _forward(shapes, precision, device, tokens, questions.prompt, questions.count, batches)
+    together = questions.count / max(batches, 1)
+    context = questions.prompt + questions.new_tokens / 2
+    weights = 2.0 * (shapes.layer_matrix_parameters + shapes.head_parameters)
+    products = 2 * (shapes.layer_matrix_parameters + shapes.head_parameters) * together
+    rate = device.flops_per_s(precision) * device.efficiency * _SMALL
+    step = Seconds(
+        products=max(products / rate, weights / device.memory_bytes_per_s),
+        bytes=_CACHE_TRAFFIC * together * context * shapes.kv_bytes_per_token / device.memory_bytes_per_s,
+        host=_FORWARD_OPS * shapes.num_layers * device.op_s,
+    )
+    return prompts.plus(step.times(batches * questions.new_tokens))
+
+
+def _score(shapes: Shapes, precision: Precision, scoring: Scoring, batch: int, device: Device) -> Seconds:
+    tokens, head = scoring.count * scoring.tokens, scoring.count * scoring.continuation
+    return _forward(shapes, precision, device, tokens, scoring.tokens, head, math.ceil(scoring.count / batch))
+
+
+def _forward(  # noqa: PLR0917
+    shapes: Shapes, precision: Precision, device: Device, tokens: float, document: float, head: float, batches: int
+) -> Seconds:
+    flops = shapes.forward(tokens, document, head)
+    moved = _FORWARD_TRAFFIC * 24 * shapes.num_layers * shapes.width * tokens + 8.0 * shapes.vocab_size * head
+    return _work(device, precision, flops, moved, _FORWARD_OPS * shapes.num_layers * batches)
+
+
+def other_stages(shapes: Shapes, workload: Workload) -> Mapping[StageName, float]:
+    """Stages that no model is run in."""
+    return {
+        "base": 1.0 + 2.0 * shapes.num_parameters / _CONVERT_BYTES_PER_S,
+        "items": _ITEMS_S,
+        "data": 3.0 + _ROW_S * workload.rows,
+        "report": _REPORT_S,
+    }
