@@ -1,0 +1,122 @@
+"""kill -9 at any moment of a run, and the same command ends in the same weights and report, bit for bit."""
+
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from danlu.artefact import hash_file, write_jsonl
+
+KILLS = 24
+MEASURED = re.compile(r"<!-- measured -->.*?<!-- /measured -->", re.DOTALL)
+STAGES = ["base", "items", "plan", "data", "train", "evaluate", "report"]
+RECIPE = """
+name: killed
+base: {{model: {base}}}
+data:
+  max_length: 128
+  sources: [{{name: mine, path: rows.jsonl, licence: own, held_out: held.jsonl}}]
+training:
+  optimizer: {{lr: 1e-2}}
+  adapter: {{kind: lora, rank: 4, alpha: 8}}
+  batch_tokens: 512
+  epochs: 2
+  checkpoint_every_steps: 3
+evaluation:
+  scenario: {{kind: held-out, path: held.jsonl, samples: 3, max_new_tokens: 12}}
+  guard: {{tasks: [general-text]}}
+  batch: 4
+threads: 1
+"""
+
+
+def rows(count, seed):
+    draw = random.Random(seed)
+    for _ in range(count):
+        a, b = draw.randint(10, 99), draw.randint(10, 99)
+        words = draw.sample("red green blue old new small large round flat warm cold quick slow".split(), 4)
+        yield {
+            "messages": [
+                {"role": "user", "content": f"Add {a} and {b}, {' '.join(words)}?"},
+                {"role": "assistant", "content": f"That is {a + b}, {words[0]}."},
+            ]
+        }
+
+
+def start(folder):
+    program = "from danlu.cli import main; main()"
+    command = [sys.executable, "-c", program, "run", "recipe.yaml", "--json"]
+    return subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+
+
+def finish(folder):
+    out, err = start(folder).communicate(timeout=240)
+    assert out, err.decode()
+    return json.loads(out)
+
+
+def events(folder):
+    path = folder / "runs" / "killed" / "events.jsonl"
+    return path.read_bytes().count(b"\n") if path.is_file() else 0
+
+
+def evidence(folder):
+    """Weights, and everything of the report but what was measured."""
+    run = folder / "runs" / "killed"
+    kept = {name: MEASURED.sub("", (run / "report" / name).read_text()) for name in ("report.md", "report.html")}
+    kept["evaluation"] = (run / "evaluate" / "evaluation.json").read_text()
+    kept["weights"] = hash_file(run / "train" / "model" / "model.safetensors")
+    kept["adapter"] = hash_file(run / "train" / "adapter" / "adapter_model.safetensors")
+    kept["trajectory"] = (run / "train" / "trajectory.jsonl").read_text()
+    kept["decisions"] = hash_file(run / "data" / "decisions.parquet")
+    return kept
+
+
+@pytest.fixture
+def workplace(tiny_base, tmp_path):
+    def make(name):
+        folder = tmp_path / name
+        folder.mkdir()
+        write_jsonl(folder / "rows.jsonl", rows(60, 0))
+        write_jsonl(folder / "held.jsonl", rows(9, 1))
+        (folder / "recipe.yaml").write_text(RECIPE.format(base=tiny_base))
+        return folder
+
+    return make
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_kills_at_any_moment_change_nothing(workplace):
+    quiet = workplace("quiet")
+    finish(quiet)
+    wanted, total = evidence(quiet), events(quiet)
+    draw, killed_in, folder = random.Random(7), [], workplace("killed-0")
+    while len(killed_in) < KILLS:
+        process, target = start(folder), events(folder) + draw.randint(0, max(1, total // 3))
+        while process.poll() is None and events(folder) < target:
+            time.sleep(0.002)
+        time.sleep(draw.random() * 0.05)
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGKILL)
+            process.communicate()
+            done = [s for s in STAGES if (folder / "runs" / "killed" / s).exists()]
+            killed_in.append(STAGES[len(done)] if len(done) < len(STAGES) else "end")
+            continue
+        out, err = process.communicate()
+        assert process.returncode == 0, err.decode()
+        assert evidence(folder) == wanted, f"after kills in {killed_in}"
+        shutil.rmtree(folder)
+        folder = workplace(f"killed-{len(killed_in)}")
+    finish(folder)
+    assert evidence(folder) == wanted, f"after kills in {killed_in}"
+    assert {"train", "evaluate"} <= set(killed_in), killed_in
