@@ -19,6 +19,7 @@ from danlu.recipe import Training
 
 SCHEMA = "danlu/plan-1"
 ELSEWHERE = ("RTX 4090", "A100 SXM 80GB", "H100 SXM")
+NOTHING_LEARNT = Calibration()
 _USD_PER_KWH = 0.30
 _CAUSES = {
     "products": "matrix products: the processor's arithmetic",
@@ -85,7 +86,7 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """As `plan.json` holds it."""
-        return {
+        described = {
             "schema": SCHEMA,
             "hardware": {k: v for k, v in dataclasses.asdict(self.hardware).items() if k != "assumptions"},
             "model": dict(self.model),
@@ -108,6 +109,7 @@ class Plan:
             "assumptions": list(self.assumptions),
             "formulas": [dataclasses.asdict(formula) for formula in FORMULAS],
         }
+        return {key: _rounded(value, key) for key, value in described.items()}
 
 
 def plan(
@@ -115,7 +117,7 @@ def plan(
     model_config: Mapping[str, Any],
     workload: Workload,
     hardware: Device,
-    calibration: Calibration,
+    calibration: Calibration = NOTHING_LEARNT,
     *,
     model_name: str = "",
 ) -> Plan:
@@ -175,6 +177,17 @@ _ASSUMED = (
     "nothing else keeps the processor busy",
     "the base is converted and the items are fetched anew; what is cached takes no time",
 )
+
+
+def _rounded(value: Any, key: str) -> Any:
+    """Bytes and FLOPs whole, all else to six figures: a plan does not know more."""
+    if isinstance(value, Mapping):
+        return {name: _rounded(v, "memory" if key == "memory" else name) for name, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(v, key) for v in value]
+    if isinstance(value, float):
+        return round(value) if "bytes" in key or "flops" in key or key == "memory" else float(f"{value:.6g}")
+    return value
 
 
 def _seconds(shapes: Shapes, training: Training, workload: Workload, device: Device) -> dict[clock.StageName, float]:

@@ -1,0 +1,139 @@
+"""The plan of a recipe: counts the work that it describes, and hands it with this machine to compute/."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from danlu import data
+from danlu.artefact import read_json
+from danlu.compute import CATALOGUE, Calibration, Device, Plan, Questions, Scoring, Workload, find, plan
+from danlu.data import tutor
+from danlu.data.formats import read
+from danlu.data.row import Row
+from danlu.errors import RecipeError
+from danlu.hub import Resolved
+from danlu.recipe import Evaluation, HeldOutScenario, Recipe, TutorScenario
+from danlu.run.machine import this_machine
+from danlu.tokens import Renderer
+
+_SAMPLE = 12  # items rendered to learn how long prompts are
+# Mean tokens of a context and of all its choices, over 300 items of each task with SmolLM2's tokenizer.
+_CHOICES: Mapping[str, tuple[float, float]] = {"arc-easy": (29, 18), "piqa": (14, 45), "sciq": (102, 7)}
+_GENERAL_TEXTS, _GENERAL_TOKENS = 60, 150.0
+
+
+def plan_recipe(
+    recipe: Recipe,
+    *,
+    root: Path,
+    base: Resolved,
+    renderer: Renderer,
+    history: Sequence[Mapping[str, Any]] = (),
+) -> Plan:
+    """What a run of `recipe` will take, before anything is spent.
+
+    root: where the recipe's relative paths start. base: the resolved base; only its config.json is read. history:
+    past runs as compute.Calibration reads them. Raises RecipeError for hardware that is neither this machine nor in
+    the catalogue, DataError for data that cannot be read.
+    """
+    device = device_of(recipe)
+    return plan(
+        recipe.training,
+        read_json(base.folder / "config.json"),
+        workload_of(recipe, root=root, renderer=renderer),
+        device,
+        Calibration.from_history(history, device.name),
+        model_name=base.source,
+    )
+
+
+def device_of(recipe: Recipe) -> Device:
+    """Where the recipe runs: this machine, or a card of the catalogue for a plan alone."""
+    machine = this_machine()
+    if recipe.hardware in {"auto", machine.name}:
+        return machine.device(recipe.threads)
+    if difflib.get_close_matches(recipe.hardware, [machine.name, *CATALOGUE], n=1, cutoff=0)[0] == machine.name:
+        raise RecipeError(
+            f"hardware {recipe.hardware!r} is not this machine, which is {machine.name!r}. "
+            "Set hardware: auto to run the recipe here."
+        )
+    return find(recipe.hardware)
+
+
+def workload_of(recipe: Recipe, *, root: Path, renderer: Renderer) -> Workload:
+    """Tokens to train on and questions to answer, from samples of the sources and items."""
+    counted = data.estimate(recipe.data, renderer=renderer, root=root)
+    rows, tokens, supervised = (
+        sum(source[key] for source in counted.values()) for key in ("rows", "tokens", "supervised_tokens")
+    )
+    return Workload(
+        tokens=tokens,
+        supervised=supervised,
+        document=min(tokens / max(rows, 1), recipe.data.max_length),
+        max_length=recipe.data.max_length,
+        rows=rows,
+        source=f"estimated from a sample of {', '.join(counted)}",
+        questions=tuple(_questions(recipe.evaluation.scenario, root, renderer)),
+        scoring=tuple(_scoring(recipe.evaluation, root, renderer)),
+        batch=recipe.evaluation.batch,
+    )
+
+
+def _questions(scenario: TutorScenario | HeldOutScenario, root: Path, renderer: Renderer) -> Iterator[Questions]:
+    if isinstance(scenario, HeldOutScenario):
+        prompts = [len(renderer.prompt(row.messages[:-1])) for row in _held_out(scenario, root) if row.text is None]
+        if prompts and scenario.samples:
+            yield Questions(scenario.samples, fmean(prompts), scenario.max_new_tokens)
+        return
+    sets = [(tutor.held_out(min(_SAMPLE, scenario.problems), scenario.seed), scenario.problems)]
+    if scenario.gsm8k is not None:
+        count = scenario.gsm8k_problems
+        sets.append((tutor.gsm8k(root / scenario.gsm8k, min(_SAMPLE, count), scenario.seed), count))
+    for items, count in sets:
+        for turn in ("first", "closing"):
+            plain = fmean(len(renderer.prompt(item[turn]["messages"])) for item in items)
+            yield Questions(count, plain, scenario.max_new_tokens)
+            if scenario.few_shot:
+                yield Questions(count, plain + _examples(items[0], renderer), scenario.max_new_tokens, arms=1)
+
+
+def _examples(item: Mapping[str, Any], renderer: Renderer) -> int:
+    """Tokens of the two worked examples before a prompt."""
+    system, *turns = item["first"]["messages"]
+    longer = [system, *tutor.few_shot(), *turns]
+    return len(renderer.prompt(longer)) - len(renderer.prompt([system, *turns]))
+
+
+def _scoring(evaluation: Evaluation, root: Path, renderer: Renderer) -> Iterator[Scoring]:
+    scenario = evaluation.scenario
+    if isinstance(scenario, HeldOutScenario):
+        lengths = [length for row in _held_out(scenario, root) for length in _lengths(row, renderer)]
+        if lengths:
+            count = sum(1 for _ in read(root / scenario.path, "auto", "held-out"))
+            yield Scoring(count, fmean(all_ for all_, _ in lengths), fmean(own for _, own in lengths))
+    for task in evaluation.guard.tasks if evaluation.guard else ():
+        assert evaluation.guard is not None
+        if task == "general-text":
+            yield Scoring(_GENERAL_TEXTS, _GENERAL_TOKENS, _GENERAL_TOKENS)
+        else:
+            context, choices = _CHOICES[task]
+            yield Scoring(evaluation.guard.items, context + choices, choices)
+
+
+def _held_out(scenario: HeldOutScenario, root: Path) -> list[Row]:
+    return list(islice(read(root / scenario.path, "auto", "held-out"), _SAMPLE))
+
+
+def _lengths(row: Row, renderer: Renderer) -> Iterator[tuple[int, int]]:
+    """(tokens, scored tokens) of a held-out row."""
+    if row.text is not None:
+        count = len(renderer.tokenizer.encode(row.text))
+        yield count, count
+        return
+    for rendered in renderer.train_rows(row.messages, row.tools):
+        yield len(rendered.ids), sum(rendered.mask)
