@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +12,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from danlu.artefact import hash_file, hash_value, read_json, replacing
+from danlu.artefact import hash_file, hash_value, read_json, replacing, storing
 from danlu.errors import CheckpointError
 from danlu.model.config import DecoderConfig
 from danlu.model.decoder import Decoder
+
+_OS_ERROR = re.compile(r"os error (\d+)")
 
 
 def load(folder: Path, dtype: torch.dtype = torch.bfloat16) -> Decoder:
@@ -46,10 +49,21 @@ def save(decoder: Decoder, folder: Path, like: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for path in sorted(like.iterdir()):
         if path.is_file() and ".safetensors" not in path.name and not path.name.startswith("."):
-            shutil.copyfile(path, folder / path.name)
+            with storing(folder / path.name):
+                shutil.copyfile(path, folder / path.name)
     state = {name: value.detach().contiguous() for name, value in decoder.state_dict().items()}
-    with replacing(folder / "model.safetensors") as neighbour:
-        save_file(state, neighbour, metadata={"format": "pt"})
+    write_tensors(folder / "model.safetensors", state)
+
+
+def write_tensors(path: Path, state: dict[str, Tensor]) -> None:
+    """Write a safetensors file atomically. Raises StorageError where the disk is full."""
+    with replacing(path) as neighbour:
+        try:
+            save_file(state, neighbour, metadata={"format": "pt"})
+        except SafetensorError as error:  # the library hides the OSError in its text
+            if code := _OS_ERROR.search(str(error)):
+                raise OSError(int(code[1]), str(error)) from error
+            raise
 
 
 def weights_sha256(folder: Path) -> str:

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from danlu.artefact import read_json, replacing, write_json
+from danlu.artefact import read_json, write_json
 from danlu.errors import CheckpointError, Refusal
+from danlu.model.checkpoint import write_tensors
 from danlu.model.decoder import Decoder
 
 Targets = Literal["all-linear", "attention"]
@@ -86,8 +87,7 @@ def save_peft(decoder: Decoder, folder: Path, base: str, revision: str | None = 
         state[f"{_PEFT_PREFIX}{name}.lora_B.weight"] = example.lora_B.detach().contiguous()
     assert example is not None, "the decoder has no adapter"
     folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / "adapter_model.safetensors") as neighbour:
-        save_file(state, neighbour, metadata={"format": "pt"})
+    write_tensors(folder / "adapter_model.safetensors", state)
     rank = example.lora_A.shape[0]
     write_json(
         folder / "adapter_config.json",

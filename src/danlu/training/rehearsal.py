@@ -52,8 +52,9 @@ def rehearse(
     save: writes a snapshot somewhere and names the file, which is deleted. Raises Refusal 10 where memory would
     not suffice, StorageError where the disk would not.
     """
-    predicted = int(memory.used_bytes() + _step_bytes(config, decoder, masters, micro))
-    limit = memory.used_bytes() + memory.available_bytes()
+    adds = _step_bytes(config, decoder, masters, micro)
+    used = memory.used_bytes()
+    predicted, limit = used + int(adds), used + memory.available_bytes()
     if predicted > limit:
         raise _refusal(config, micro, f"a step is predicted to take {_gib(predicted)}, and there are {_gib(limit)}")
     with _out_of_memory(config, micro, limit), memory.PeakMemory() as peak:

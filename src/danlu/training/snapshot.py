@@ -38,7 +38,12 @@ class Snapshot:
     def write(self, path: Path) -> None:
         """Write to `path`, whole or not at all."""
         with replacing(path) as neighbour, neighbour.open("wb") as handle:
-            torch.save({field.name: getattr(self, field.name) for field in fields(self)}, handle)
+            try:
+                torch.save({field.name: getattr(self, field.name) for field in fields(self)}, handle)
+            except RuntimeError as error:
+                if isinstance(error.__context__, OSError):  # torch covers a full disk with an error of its own
+                    raise error.__context__ from error
+                raise
 
 
 def latest(folder: Path, fingerprint: dict[str, str], waivers: Waivers) -> Snapshot | None:
