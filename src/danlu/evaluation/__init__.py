@@ -1,0 +1,7 @@
+"""Is the tuned model better, and is general ability kept? Items, answers kept one by one, and a verdict. No torch."""
+
+from danlu.evaluation.answer import answer
+from danlu.evaluation.compare import compare
+from danlu.evaluation.items import overlap_texts, read_items, write_items
+
+__all__ = ["answer", "compare", "overlap_texts", "read_items", "write_items"]

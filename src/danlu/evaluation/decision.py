@@ -1,0 +1,106 @@
+"""Whether to ship, and why in one sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from danlu.evaluation.power import items_needed
+from danlu.evaluation.row import Row, Verdict
+
+_WORDS: dict[Verdict, str] = {"better": "better", "not_better": "not better", "undecided": "undecided"}
+_NAMES = {
+    "success": "replies that pass",
+    "held_out_loss": "loss on held-out replies",
+    "accuracy": "general accuracy",
+    "general_text_loss": "loss on general text",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The scenario's verdict, and whether the model may be shipped (refusal 15: never past a guard that failed)."""
+
+    verdict: Verdict
+    ship: bool
+    why: str
+
+
+def decide(scenario: Sequence[Row], guard: Sequence[Row], *, guarded: bool) -> Decision:
+    """Ship what is better on the scenario's first row, no worse than its guard's margins allow, and no worse than a
+    good prompt.
+
+    The few-shot arm cannot make a verdict better, but a model that is proven worse than two worked examples in the
+    prompt is not worth serving.
+    """
+    primary = scenario[0]
+    prompted = next((row for row in scenario if row.metric == primary.metric and row.against == "few_shot"), None)
+    deciding = [row for row in guard if row.margin is not None]
+    held = guarded and all(row.held == "yes" for row in deciding)
+    ship = primary.verdict == "better" and held and not (prompted and prompted.verdict == "not_better")
+    parts = [_scenario_words(primary)]
+    if prompted:
+        parts.append(_prompted_words(prompted))
+    parts += [_guard_words(row) for row in deciding]
+    if not guarded:
+        parts.append("there is no guard, and nothing ships unguarded")
+    return Decision(primary.verdict, ship, f"{'Ship' if ship else 'Do not ship'}: {'; '.join(parts)}.")
+
+
+def _scenario_words(row: Row) -> str:
+    text = f"{_WORDS[row.verdict]} than the base, {_figures(row)}"
+    if row.verdict == "undecided":
+        text = f"undecided against the base, {_figures(row)}{_more(row, abs(row.gain))}"
+    return text
+
+
+def _prompted_words(row: Row) -> str:
+    claim = {
+        "better": "tuning beats prompting with two worked examples",
+        "not_better": "prompting the base with two worked examples does better",
+        "undecided": "whether tuning beats prompting with two worked examples is undecided",
+    }[row.verdict]
+    return f"{claim} ({_change(row)})"
+
+
+def _guard_words(row: Row) -> str:
+    assert row.margin is not None
+    claim = {"yes": "held", "no": "fell too far", "undecided": "is undecided"}[row.held or "undecided"]
+    if row.better == "lower" and row.held == "no":
+        claim = "rose too far"
+    tolerated = f"tolerated {_amount(-row.margin if row.better == 'higher' else row.margin, row)}"
+    text = f"{_NAMES[row.metric]} {claim} ({_change(row)}, {tolerated})"
+    return text + (_more(row, row.gain + row.margin) if row.held == "undecided" else "")
+
+
+def _figures(row: Row) -> str:
+    d = row.difference
+    spread = f"{d.n} items" if d.n == d.clusters else f"{d.n} items in {d.clusters} groups"
+    name = _NAMES.get(row.metric, row.metric)
+    return f"{name} {_level(d.base, row)} → {_level(d.tuned, row)} ({_change(row)}, {spread})"
+
+
+def _change(row: Row) -> str:
+    d = row.difference
+    if not all(map(math.isfinite, d.ci95)):
+        return f"{_amount(d.diff, row)}, too few groups for an interval"
+    low, high = d.ci95
+    return f"{_amount(d.diff, row)}, 95% interval {_amount(low, row)} to {_amount(high, row)}"
+
+
+def _more(row: Row, distance: float) -> str:
+    """How many more items would decide, if what was measured is the truth."""
+    needed = items_needed(row.difference, distance)
+    if needed is None:
+        return ", and more items would not change that"
+    more = max(needed - row.difference.n, 1)
+    return f", about {more:,} more items would decide"
+
+
+def _level(value: float, row: Row) -> str:
+    return f"{value:.0%}" if row.better == "higher" else f"{value:.3f}"
+
+
+def _amount(value: float, row: Row) -> str:
+    return f"{100 * value:+.1f} points" if row.better == "higher" else f"{value:+.3f} nats"
