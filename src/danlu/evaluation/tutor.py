@@ -15,13 +15,19 @@ Message = Mapping[str, Any]
 TURNS = ("first", "closing")
 _MAX_WORDS = 80
 """A tutor's turn; two or three sentences."""
+_TRADE = (
+    "add addition subtract take away multiply times divide share equal sum difference product quotient total amount "
+    "number quantity half double twice calculate calculation compute work find solve step first next plan problem "
+    "question answer unknown value change increase decrease remain left money cost price pay part whole length "
+    "area average"
+)
 
 
 def verifiers(item: Mapping[str, Any], turn: str) -> dict[str, Verifier]:
     """What the reply of a turn must pass, by name."""
     messages = item[turn]["messages"]
     subject = f"{item['problem']}\n{messages[-1]['content']}"
-    in_role = grading.in_role(subject, _MAX_WORDS)
+    in_role = grading.in_role(subject, _TRADE, _MAX_WORDS)
     if turn == "first":
         return {
             "one_question": grading.one_question,

@@ -58,9 +58,11 @@ def brief(max_words: int) -> Verifier:
     return mark
 
 
-def addresses(subject: str) -> Verifier:
-    """The reply shares a content word (by its first four letters) or a number with what it answers."""
-    stems, numbers = _stems(subject), set(numbers_in(subject))
+def addresses(subject: str, trade: str = "") -> Verifier:
+    """The reply shares a content word (by its first four letters) or a number with what it answers, or uses a word of
+    the trade: in "What changes each time?" nothing but the trade tells that it is about a sequence of numbers.
+    """
+    stems, numbers = _stems(f"{subject} {trade}"), set(numbers_in(subject))
 
     def mark(reply: Reply) -> Mark:
         if stems & _stems(reply.text) or numbers & set(numbers_in(reply.text)):
@@ -70,9 +72,9 @@ def addresses(subject: str) -> Verifier:
     return mark
 
 
-def in_role(subject: str, max_words: int) -> Verifier:
+def in_role(subject: str, trade: str, max_words: int) -> Verifier:
     """A whole turn of one's own about `subject` (what was said before it), no longer than a turn should be."""
-    return all_of(finished, speaks_for_itself, brief(max_words), addresses(subject))
+    return all_of(finished, speaks_for_itself, brief(max_words), addresses(subject, trade))
 
 
 def _stems(text: str) -> set[str]:

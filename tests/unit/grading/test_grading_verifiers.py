@@ -96,6 +96,7 @@ PROBLEM = "Mia has 3 bags with 14 apples each. How many apples has she?"
     [
         ("How many apples are in one bag?", "stop", None),
         ("What do 3 and 14 stand for?", "stop", None),
+        ("What would you calculate?", "stop", None),
         ("  ", "stop", "says nothing"),
         ("How many apples are", "length", "was cut off"),
         ("How many apples? Pupil: 42 apples!", "stop", "speaks for the pupil"),
@@ -108,7 +109,7 @@ PROBLEM = "Mia has 3 bags with 14 apples each. How many apples has she?"
     ],
 )
 def test_a_reply_in_role_is_whole_ones_own_brief_and_about_the_problem(text, finish, reason):
-    mark = grading.in_role(PROBLEM, 80)(Said(text, finish))
+    mark = grading.in_role(PROBLEM, "calculate", 80)(Said(text, finish))
     assert mark.passed is (reason is None)
     assert reason is None or reason in mark.reason
 
@@ -125,7 +126,7 @@ def test_a_conjunction_names_its_first_failure():
 
 @given(st.text(), st.floats(allow_nan=False, allow_infinity=False))
 def test_no_text_makes_a_verifier_raise(text, answer):
-    for verifier in (grading.final_number(answer), grading.gives_nothing_away([answer]), grading.in_role(text, 5)):
+    for verifier in (grading.final_number(answer), grading.gives_nothing_away([answer]), grading.in_role(text, "", 5)):
         assert isinstance(verifier(Said(text)).reason, str)
     grading.one_question(Said(text))
 
