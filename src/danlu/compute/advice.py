@@ -50,6 +50,8 @@ def improvements(shapes: Shapes, training: Training, workload: Workload, device:
 
 def _smaller(training: Training, workload: Workload) -> Iterator[tuple[str, Training, Workload]]:
     """(the change in words, the recipe's training with it, the workload with it)."""
+    if not training.recompute:
+        yield "training.recompute=true", training.model_copy(update={"recompute": True}), workload
     if (training.micro_batch_tokens or 0) > workload.max_length:
         yield "training.micro_batch_tokens=null", training.model_copy(update={"micro_batch_tokens": None}), workload
     if not isinstance(training.adapter, Lora):
@@ -57,7 +59,8 @@ def _smaller(training: Training, workload: Workload) -> Iterator[tuple[str, Trai
     length = workload.max_length // 2
     while length >= 256:
         shorter = replace(workload, max_length=length, document=min(workload.document, length))
-        yield f"data.max_length={length}", training.model_copy(update={"micro_batch_tokens": None}), shorter
+        frugal = training.model_copy(update={"micro_batch_tokens": None, "recompute": True})
+        yield f"data.max_length={length} with training.recompute=true", frugal, shorter
         length //= 2
     batch = workload.batch // 2
     while batch >= 1:

@@ -18,6 +18,9 @@ _LEAST = 1.1  # the same run, twice, on a machine that also does other things
 _Z80 = 1.2816  # 80% of a normal distribution lie within so many standard deviations
 
 
+STAGE_OF: Mapping[str, str] = {"save": "train"}  # a phase that is part of a stage of another name
+
+
 @dataclass(frozen=True, slots=True)
 class Ratio:
     """Actual over predicted: the median of `count` past runs. An 80% interval is value / spread to value x spread."""
@@ -41,7 +44,7 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Ratios of time by stage, and of peak memory by phase; what is missing counts as never seen."""
+    """Ratios of time, and of peak memory, by stage; what is missing counts as never seen."""
 
     times: Mapping[str, Ratio] = field(default_factory=dict)
     memories: Mapping[str, Ratio] = field(default_factory=dict)
@@ -51,8 +54,8 @@ class Calibration:
         return self.times.get(stage, Ratio())
 
     def memory(self, phase: str) -> Ratio:
-        """Of one phase's peak."""
-        return self.memories.get(phase, Ratio())
+        """Of one phase's peak, which is measured as that of its stage."""
+        return self.memories.get(STAGE_OF.get(phase, phase), Ratio())
 
     @classmethod
     def from_history(cls, rows: Iterable[Mapping[str, Any]], hardware: str) -> Calibration:
@@ -69,15 +72,23 @@ class Calibration:
             if (row.get("hardware") or plan.get("hardware", {}).get("name")) != hardware:
                 continue
             planned = {stage["name"]: stage.get("model_s") for stage in plan.get("stages", ())}
-            phases = plan.get("phases") or {}
+            expected = _expected_bytes(plan)
             for stage in actual.get("stages", ()):
                 name = stage["name"]
                 if planned.get(name) and stage.get("wall_s"):
                     times.setdefault(name, []).append(stage["wall_s"] / planned[name])
-                expected = (phases.get(name) or {}).get("model_bytes")
-                if expected and stage.get("peak_rss_bytes"):
-                    memories.setdefault(name, []).append(stage["peak_rss_bytes"] / expected)
+                if expected.get(name) and stage.get("peak_rss_bytes"):
+                    memories.setdefault(name, []).append(stage["peak_rss_bytes"] / expected[name])
         return cls(
             {name: Ratio.of(values) for name, values in times.items()},
             {name: Ratio.of(values) for name, values in memories.items()},
         )
+
+
+def _expected_bytes(plan: Mapping[str, Any]) -> dict[str, float]:
+    """Stage → what the formulas say of its largest phase."""
+    found: dict[str, float] = {}
+    for phase, values in (plan.get("phases") or {}).items():
+        stage = STAGE_OF.get(phase, phase)
+        found[stage] = max(found.get(stage, 0.0), float(values.get("model_bytes") or 0.0))
+    return found

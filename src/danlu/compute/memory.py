@@ -25,19 +25,38 @@ _PROCESS_BYTES = {"cpu": 450e6, "gpu": 900e6}  # Python with torch, kernels' scr
 
 
 def activation_bytes_per_token(shapes: Shapes, training: Training) -> float:
-    """What autograd keeps of one token in all layers, in a step.
+    """What autograd keeps of one token in one layer.
 
-    A layer: two norms in fp32 and their outputs 12 D; queries and attention's output 4 HK, keys and values 4 GK;
-    SwiGLU 8 F; each adapter's middle 2 R; log-sum-exp of attention 4 H, scales of two norms 8.
+    In fp32: each of two norms its input 4 D (trained, also what it scales, 4 D) and a scale; attention its
+    log-sum-exp 4 H. In the type of the products, say 2 bytes: queries and attention's output 2 HK, keys and values
+    2 GK; of SwiGLU the gate, its SiLU and the other half, 3 F. A matrix that is trained or has an adapter keeps its
+    input: D for queries, keys and values, D for gate and up, F for down. An adapter keeps its middle, R.
     """
     queries, keys = shapes.num_heads * shapes.head_width, shapes.num_kv_heads * shapes.head_width
-    wide = 12 * shapes.width + 4 * queries + 4 * keys + 8 * shapes.ffn_width
-    low = 0
+    elements = 2 * queries + 2 * keys + 3 * shapes.ffn_width
+    exact = 2 * shapes.width + 2 + shapes.num_heads
+    learning = {m.name for m in shapes.linears}
     if isinstance(training.adapter, Lora):
-        low = 2 * training.adapter.rank * len(shapes.adapted(training.adapter))
-    wide += 4 * (queries + keys) if shapes.qk_norm else 0
-    size = 1 if training.precision == "bf16" else 2
-    return float(shapes.num_layers * (size * (wide + low) + 4 * shapes.num_heads + 8))
+        learning = {m.name for m in shapes.adapted(training.adapter)}
+        elements += training.adapter.rank * len(learning)
+    else:
+        exact += 2 * shapes.width
+    elements += shapes.width * (("q_proj" in learning) + ("gate_proj" in learning))
+    elements += shapes.ffn_width * ("down_proj" in learning)
+    exact += (queries + keys) if shapes.qk_norm else 0
+    return float((2 if training.precision == "bf16" else 4) * elements + 4 * exact)
+
+
+def kept_bytes(shapes: Shapes, training: Training, tokens: float) -> float:
+    """What autograd keeps of a micro-batch. Recomputing keeps each layer's input, and one layer's all at a time."""
+    layer = activation_bytes_per_token(shapes, training) * tokens
+    size = 2 if training.precision == "bf16" else 4
+    copies = 0.0
+    if isinstance(training.adapter, Lora):  # each adapter in the type of the products
+        copies = float(size * shapes.trained_parameters(training))
+    if not training.recompute:
+        return shapes.num_layers * layer + copies
+    return layer + copies / shapes.num_layers + size * shapes.num_layers * shapes.width * tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,30 +91,36 @@ def memory(shapes: Shapes, training: Training, workload: Workload, device: Devic
     size = 2 if training.precision == "bf16" else 4
     weights = float(size * shapes.num_parameters)
     process = _PROCESS_BYTES[device.kind]
-    trained = shapes.trained_parameters(training)
-    adapted = isinstance(training.adapter, Lora)
-    states = {
-        "adapters" if adapted else "fp32 masters": 4.0 * trained,
-        "gradients": 4.0 * trained,
-        "AdamW's moments": 8.0 * trained,
-    }
+    states = _states(shapes, training)
     tokens = micro_batch(training, workload)
-    kept = activation_bytes_per_token(shapes, training) * tokens
-    if adapted:
-        kept += size * trained  # each adapter's copy in the type of the products
     share = workload.supervised / max(workload.tokens, 1.0)
+    kept = kept_bytes(shapes, training, tokens)
     logits = float(min(CHUNK, share * tokens) * shapes.vocab_size * _LOGIT_BYTES)
-    train = {
-        "weights": weights,
-        **states,
-        "activations": kept,
-        "logits": logits,
-        "allocator": (_SCATTER - 1) * (kept + logits),
-        "process": process,
-    }
-    saved = {name: value for name, value in states.items() if name != "gradients"}
-    save = {"weights": 2 * weights, "merged model": weights, **saved, "process": process}
-    return Memory({"train": train, "save": save, "evaluate": _evaluation(shapes, workload, weights, process)})
+    if not isinstance(training.adapter, Lora):
+        logits += 6.0 * shapes.head_parameters  # the head's gradient, summed in fp32 and rounded
+    return Memory(
+        {
+            "train": {
+                "weights": weights,
+                **states,
+                "activations": kept,
+                "logits": logits,
+                "allocator": (_SCATTER - 1) * (kept + logits),
+                "process": process,
+            },
+            "save": {"weights": weights, "the base, to compare": weights, "merged copy": weights, "process": process},
+            "evaluate": _evaluation(shapes, workload, weights, process),
+        }
+    )
+
+
+def _states(shapes: Shapes, training: Training) -> dict[str, float]:
+    """What the optimiser keeps of each trained parameter, in fp32; weights that are fp32 are their own masters."""
+    trained = shapes.trained_parameters(training)
+    moved = {"gradients": 4.0 * trained, "AdamW's moments": 8.0 * trained}
+    if isinstance(training.adapter, Lora):
+        return {"adapters": 4.0 * trained, **moved}
+    return moved if training.precision == "fp32" else {"fp32 masters": 4.0 * trained, **moved}
 
 
 def _evaluation(shapes: Shapes, workload: Workload, weights: float, process: float) -> dict[str, float]:

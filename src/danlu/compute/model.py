@@ -153,12 +153,15 @@ class Shapes:
         trained, adapters included, 2 more for its own. Attention costs 2.5 times its forward pass backward.
         """
         forward = self.forward(tokens, document, supervised)
-        matrices = 2 * forward.matrices
+        matrices, attention = 2 * forward.matrices, 3.5 * forward.attention
         if isinstance(training.adapter, Lora):
             matrices += 6 * self.trained_parameters(training) * tokens
         else:
             matrices += forward.matrices
-        return Flops(matrices, 3.5 * forward.attention)
+        if training.recompute:  # layers once more; the head's gradient is computed beside its loss
+            again = self.forward(tokens, document, 0)
+            matrices, attention = matrices + again.matrices, attention + again.attention
+        return Flops(matrices, attention)
 
 
 @dataclass(frozen=True, slots=True)

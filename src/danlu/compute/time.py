@@ -94,7 +94,7 @@ def _work(device: Device, precision: Precision, flops: Flops, moved: float, ops:
 def train(shapes: Shapes, training: Training, workload: Workload, device: Device) -> Seconds:
     """All steps, the rehearsal of one and the checks before and after."""
     steps = Steps.of(training, workload)
-    kept = activation_bytes_per_token(shapes, training)
+    kept = shapes.num_layers * activation_bytes_per_token(shapes, training)
     weights = 2.0 * shapes.num_parameters
     moved = (
         _STEP_TRAFFIC * kept * steps.tokens
