@@ -107,5 +107,8 @@ class Progress:
     def _on_answer(self, fields: Mapping[str, Any]) -> None:
         self._count(f"{fields['arm']} on {fields['task']}", int(fields["done"]), int(fields["total"]))
 
+    def _on_count(self, fields: Mapping[str, Any]) -> None:
+        self._count(fields["what"], int(fields["done"]), int(fields["total"]))
+
     def _on_reused(self, fields: Mapping[str, Any]) -> None:
         self._say(f"  reused: {fields['what']}")

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
 from danlu.artefact import read_jsonl
+from danlu.cli.rendered import show
 from danlu.errors import DanluError, DataError
 from danlu.hub import resolve
 from danlu.tokens import Rendered, Renderer
@@ -49,6 +49,4 @@ def _rows(renderer: Renderer, value: Any, where: str) -> list[Rendered]:
 def _show(renderer: Renderer, rows: list[Rendered]) -> None:
     console = Console(highlight=False)
     for number, row in enumerate(rows, start=1):
-        console.rule(f"row {number}: {len(row.ids)} tokens, {sum(row.mask)} supervised", align="left")
-        segments = row.segments(renderer.tokenizer)
-        console.print(Text.assemble(*((text, "bold green" if kept else "dim") for text, kept in segments)))
+        show(console, renderer.tokenizer, row, f"row {number}")

@@ -1,8 +1,9 @@
-"""Held-out rows by group: what is said almost alike stands on one side, so that evaluation asks for more than memory.
+"""Held-out rows by group: what asks almost the same stands on one side, so that evaluation asks for more than memory.
 
-Two rows belong together when they share half of their word 5-grams, or open with the same question. Pairs are found
-exactly, by the prefix filter of Bayardo, Ma & Srikant 2007 (All-Pairs): two sets that alike share one of their
-rarest members.
+Two dialogues belong together when their users' turns share half of their word 5-grams, or open with the same
+question; two texts when they share half of theirs. Replies do not count: a team's set phrases would make all of its
+rows one group. Pairs are found exactly, by the prefix filter of Bayardo, Ma & Srikant 2007 (All-Pairs): two sets
+that are alike share one of their rarest members.
 """
 
 from __future__ import annotations
@@ -106,17 +107,23 @@ def _draw(seed: int, text: str) -> str:
     return hashlib.sha256(f"{seed}\0{text}".encode()).hexdigest()
 
 
+def _asked(row: Row) -> list[str]:
+    """The words by which a row is compared: the user's; all of them where the user says next to nothing."""
+    said = [word for m in row.messages if m["role"] == "user" for word in words(m["content"])]
+    return said if len(said) >= _OPENING_WORDS else words(spoken(row))
+
+
 def _opening(row: Row) -> tuple[str, ...]:
     """The words of the user's first turns, as many as it takes to ask something."""
     opening: list[str] = []
     for message in row.messages:
         if message["role"] == "user" and len(opening) < _OPENING_WORDS:
             opening += words(message["content"])
-    return tuple(opening)
+    return tuple(opening if len(opening) >= _OPENING_WORDS else words(spoken(row)))
 
 
 def _shingles(row: Row) -> frozenset[tuple[str, ...]]:
-    said = words(spoken(row))
+    said = _asked(row)
     return frozenset(ngrams(said, _NGRAM)) if len(said) > _NGRAM else frozenset([tuple(said)])
 
 

@@ -33,7 +33,7 @@ def many(count, seed=0):
 
 
 def text(r):
-    return " ".join(m["content"] for m in r.messages)
+    return " ".join(m["content"] for m in r.messages if m["role"] == "user")
 
 
 @settings(max_examples=30, deadline=None)
@@ -45,7 +45,7 @@ def test_rows_that_share_half_their_ngrams_never_straddle(seed, share):
         said = text(rows[generator.randrange(40)]).split()
         for _ in range(generator.randrange(3)):
             said[generator.randrange(len(said))] = generator.choice(WORDS)
-        rows.append(row(number, " ".join(said[:12]), " ".join(said[12:])))
+        rows.append(row(number, " ".join(said), f"answer {number}"))
     train, held_out = split_by_group(rows, share, seed)
     assert sorted(r.row_id for r in train + held_out) == sorted(r.row_id for r in rows)
     for left in train:
@@ -56,8 +56,8 @@ def test_rows_that_share_half_their_ngrams_never_straddle(seed, share):
 
 def test_pairs_found_are_exactly_those_alike():
     generator = random.Random(1)
-    rows = [row(n, "", " ".join(generator.choices(WORDS[:4], k=14))) for n in range(60)]
-    rows = [Row(r.row_id, "a", r.where, text=text(r)) for r in rows]
+    texts = [" ".join(generator.choices(WORDS[:4], k=14)) for _ in range(60)]
+    rows = [Row(f"a:{n}", "a", f"a:{n}", text=said) for n, said in enumerate(texts)]
     groups = group_rows(rows)
     sets = [set(ngrams(words(r.text), 5)) for r in rows]
     for i, j in combinations(range(60), 2):
@@ -81,6 +81,19 @@ def test_a_shared_system_prompt_does_not_make_a_group():
     system = " ".join(f"rule{n}" for n in range(200))
     a = row(1, "My parcel is late since Monday", "Which number?", system=system)
     b = row(2, "I want another colour of shoes", "Which size?", system=system)
+    assert group_rows([a, b]) == [0, 1]
+
+
+def test_set_phrases_in_replies_do_not_make_a_group():
+    phrase = " ".join(f"phrase{n}" for n in range(60))
+    a = row(1, "My parcel is late since Monday", phrase)
+    b = row(2, "I want another colour of shoes", phrase)
+    assert group_rows([a, b]) == [0, 1]
+
+
+def test_calls_in_which_the_user_says_little_are_told_apart_by_the_rest():
+    a = row(1, "Hello", "This is about the invoice of last week, is it paid?", "Yes", "Thank you.")
+    b = row(2, "Hello", "We would like to send you the new catalogue, may we?", "Yes", "Thank you.")
     assert group_rows([a, b]) == [0, 1]
 
 

@@ -1,0 +1,105 @@
+"""What is trained on and what is held out, and how the rows were told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from danlu.data.row import Row
+from danlu.data.split import group_rows, split_by_group, spoken
+from danlu.errors import DanluError
+from danlu.hub.store import Emit, silent
+from danlu.run.init.documents import blocks, split_texts
+from danlu.run.init.survey import Look, look_at, look_at_texts
+from danlu.text.words import ngrams, words
+from danlu.tokens import Renderer, Tokenizer
+
+_NGRAMS = (13, 25, 50)  # decontamination's usual length, and longer ones for files full of set phrases
+_PROBED = 50  # general rows that are looked at
+_REPLAY = 0.1  # share of the tokens
+_LOST = 0.02  # share of training rows that decontamination may take
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """train: rendered. held_out: one row of each group, so that each counts for itself; left_out: its near-copies.
+
+    exact: rows that repeat another word for word; near: others that ask or say almost the same as another.
+    """
+
+    train: tuple[Look, ...]
+    held_out: tuple[Row, ...]
+    left_out: int
+    exact: int
+    near: int
+    how: str
+
+
+def dialogue_sides(rows: Sequence[Row], renderer: Renderer, seed: int, emit: Emit) -> Sides:
+    """Dialogues by group. Raises DataError for rows that do not render and for too few different ones."""
+    looks = {look.row.row_id: look for look in look_at(rows, renderer, emit)}
+    groups = group_rows(rows)
+    group_of = {row.row_id: group for row, group in zip(rows, groups, strict=True)}
+    train, held_out = split_by_group(rows, seed=seed, groups=groups)
+    one_each = list({group_of[row.row_id]: row for row in reversed(held_out)}.values())[::-1]
+    return Sides(
+        tuple(looks[row.row_id] for row in train),
+        tuple(one_each),
+        len(held_out) - len(one_each),
+        *_copies(rows, groups),
+        "by group, so that near-copies stay on one side",
+    )
+
+
+def text_sides(rows: Sequence[Row], tokenizer: Tokenizer, max_length: int, seed: int, emit: Emit) -> Sides:
+    """Documents, cut at paragraphs into rows of at most `max_length` tokens. Raises DataError for too little text."""
+    look_at_texts(rows, tokenizer, emit)  # complains of whole files, with their own lines
+
+    def fits(text: str) -> bool:
+        return len(tokenizer.encode(text)) < max_length  # one more token ends the row
+
+    train, held_out, how = split_texts(rows, seed)
+    cut = [block for row in train for block in blocks(row, fits)]
+    return Sides(
+        tuple(look_at_texts(cut, tokenizer, emit)),
+        tuple(held_out),
+        0,
+        *_copies(rows, group_rows(rows)),
+        how,
+    )
+
+
+def _copies(rows: Sequence[Row], groups: Sequence[int]) -> tuple[int, int]:
+    different = len({spoken(row) for row in rows})
+    return len(rows) - different, max(different - len(set(groups)), 0)
+
+
+def shared_run(sides: Sides) -> tuple[int, int]:
+    """(n, rows): how many words in a row count as a copy of a held-out item, and the training rows that share one.
+
+    13 is usual. A support team's set phrases are longer, and at 13 they would take its own data away; copies that
+    matter stand on one side already.
+    """
+    train = [words(spoken(look.row)) for look in sides.train]
+    held_out = [words(spoken(row)) for row in sides.held_out]
+    shared = 0
+    for n in _NGRAMS:
+        runs = {run for item in held_out for run in ngrams(item, n)}
+        shared = sum(1 for row in train if any(run in runs for run in ngrams(row, n)))
+        if shared <= _LOST * len(train):
+            return n, shared
+    return _NGRAMS[-1], shared
+
+
+def replay(renderer: Renderer, num_tokens: int, seed: int) -> tuple[int, int]:
+    """(rows, tokens) of general instructions that make about a tenth of the training."""
+    from danlu.data import general
+
+    probe = general.rows(_PROBED, seed, "general")
+    try:
+        looks = look_at(probe, renderer, silent)
+    except DanluError:  # a template that cannot say them: the recipe then goes without
+        return 0, 0
+    mean = sum(sum(look.lengths) for look in looks) / len(looks)
+    count = max(round(num_tokens * _REPLAY / (1 - _REPLAY) / mean), 10)
+    return count, round(count * mean)
