@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from danlu.artefact import read_json, write_json
 from danlu.errors import Waivers
 from danlu.hub.store import Emit
+from danlu.ledger import Ledger
 from danlu.recipe import load
 from danlu.run.events import Events
 from danlu.run.fingerprint import code_fingerprint, library_versions
 from danlu.run.lock import only_writer
+from danlu.run.machine import this_machine
 from danlu.run.measure import Meter, read
 from danlu.run.pipeline import STAGES
-from danlu.run.record import Record
+from danlu.run.result import FILE, describe
 from danlu.run.settle import folder_for, keep, settle
 from danlu.run.stage import Context, Stage
 from danlu.run.store import Entry, Store, differences, linked
@@ -42,19 +44,41 @@ def run(request: Request, listener: Emit) -> dict[str, Any]:
     folder = folder_for(written, settled, request.out)
     with only_writer(folder), contextlib.closing(Events(folder / "events.jsonl", listener)) as events:
         recipe = keep(settled, folder)
-        record = Record.begin(folder, recipe, request.waivers)
-        with record.told_of_failure():
-            context = Context(
-                recipe, folder, Store(folder.parent / ".store"), request.waivers, events, record.history()
-            )
-            events("run", {"name": recipe.name, "folder": str(folder)})
+        ledger = Ledger.beside(folder)
+        history = tuple(ledger.history(recipe.hardware))
+        context = Context(recipe, folder, Store(folder.parent / ".store"), request.waivers, events, history)
+        events("run", {"name": folder.name, "folder": str(folder)})
+        with _on_record(ledger, context) as name:
             for stage in STAGES:
-                record.add(stage.name, **carry_stage(stage, context))
-            return record.finish()
+                carry_stage(stage, context)
+            result = describe(context)
+            write_json(folder / FILE, result)
+            ledger.finish(name, result)
+        events("done", {"verdict": result["verdict"], "ship": result["ship"]})
+        return result
 
 
-def carry_stage(stage: Stage, context: Context) -> dict[str, Any]:
-    """Build or reuse one stage; returns its row: key, status, reason and cost."""
+@contextlib.contextmanager
+def _on_record(ledger: Ledger, context: Context) -> Iterator[str]:
+    """The run's name in the ledger, which also learns how it failed."""
+    name = ledger.begin(
+        context.folder,
+        machine=this_machine().described(),
+        code=code_fingerprint(__name__),
+        accepted=context.waivers.reasons,
+    )
+    try:
+        yield name
+    except KeyboardInterrupt:
+        ledger.fail(name, "interrupted", interrupted=True)
+        raise
+    except Exception as error:
+        ledger.fail(name, str(error))
+        raise
+
+
+def carry_stage(stage: Stage, context: Context) -> None:
+    """Build or reuse one stage, and add its row to the context: key, status, reason and cost."""
     facts = _facts(stage, context)
     entry = context.store.entry(stage.name, facts)
     link = context.folder / stage.name
@@ -68,9 +92,9 @@ def carry_stage(stage: Stage, context: Context) -> dict[str, Any]:
         _build(stage, context, entry, facts)
     context.store.link(entry, link)
     context.outputs[stage.name] = stage.output(entry.folder)
-    row = {"key": entry.key, "status": status, "reason": reason, **read(entry.folder).described()}
-    context.emit("stage", {"stage": stage.name, **row})
-    return row
+    cost = read(entry.folder).described()
+    context.rows.append({"name": stage.name, "key": entry.key, "status": status, "reason": reason, **cost})
+    context.emit("stage", {"stage": stage.name, "status": status, "reason": reason, **cost})
 
 
 def _facts(stage: Stage, context: Context) -> dict[str, Any]:
@@ -87,15 +111,9 @@ def _build(stage: Stage, context: Context, entry: Entry, facts: Mapping[str, Any
             meter.tick()
             context.emit(event, {"stage": stage.name, **fields})
 
-        stage.build(_heard_by(context, measured), part)
+        stage.build(replace(context, emit=measured), part)
 
     context.store.build(entry, facts, work, resume=stage.resumes)
-
-
-def _heard_by(context: Context, emit: Emit) -> Context:
-    return Context(
-        context.recipe, context.folder, context.store, context.waivers, emit, context.history, context.outputs
-    )
 
 
 def _adopt(stage: Stage, context: Context, entry: Entry) -> None:

@@ -18,7 +18,7 @@ class Context:
     """A run under way.
 
     recipe: settled, so its paths are absolute and its threads known. folder: the run's. outputs: the output hash
-    of each stage that is done. history: past runs as the ledger tells them, for the plan.
+    of each stage that is done; rows: its key, status, reason and cost. history: past runs as the ledger tells them.
     """
 
     recipe: Recipe
@@ -28,6 +28,7 @@ class Context:
     emit: Emit
     history: tuple[Mapping[str, Any], ...] = ()
     outputs: dict[str, str] = field(default_factory=dict)
+    rows: list[dict[str, Any]] = field(default_factory=list)
 
     def of(self, stage: str) -> Path:
         """The folder of a stage that is done."""

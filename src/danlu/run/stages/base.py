@@ -9,8 +9,11 @@ from typing import Any
 from danlu.artefact import hash_value, read_json, write_json
 from danlu.hub import Resolved, resolve
 from danlu.run.stage import Context, Stage
+from danlu.tokens import Renderer
+from danlu.tokens.tokenizer import configuration
 
 _FILE = "base.json"
+_BARE = "{% for message in messages %}{{ message['content'] }}{% endfor %}"  # what a base without a template says
 
 
 def _facts(context: Context) -> dict[str, Any]:
@@ -38,6 +41,13 @@ def resolved(context: Context) -> Resolved:
         return found
     base = context.recipe.base
     return resolve(base.model, sha256=base.sha256, licence=base.licence, chat_template=base.chat_template)
+
+
+def renderer(context: Context) -> Renderer:
+    """Of the run's base. Plain text needs no chat template, and many bases have none."""
+    folder = resolved(context).folder
+    bare = context.recipe.data.form == "text" and not configuration(folder).get("chat_template")
+    return Renderer.from_folder(folder, _BARE if bare else None)
 
 
 def _output(folder: Path) -> str:

@@ -10,8 +10,7 @@ from danlu.data.pipeline import build
 from danlu.evaluation.items import overlap_texts
 from danlu.recipe import FileSource
 from danlu.run.stage import Context, Stage
-from danlu.run.stages.base import resolved
-from danlu.tokens import Renderer
+from danlu.run.stages.base import renderer
 
 _WAIVABLE = (14, 16)
 
@@ -36,7 +35,7 @@ def _build(context: Context, folder: Path) -> None:
     build(
         context.recipe.data,
         folder,
-        renderer=Renderer.from_folder(resolved(context).folder),
+        renderer=renderer(context),
         items=overlap_texts(context.of("items")),
         root=Path(),
         waivers=context.waivers,

@@ -8,8 +8,7 @@ from typing import Any
 from danlu.artefact import hash_folder, read_json, write_json
 from danlu.run.planning import plan_recipe
 from danlu.run.stage import Context, Stage
-from danlu.run.stages.base import resolved
-from danlu.tokens import Renderer
+from danlu.run.stages.base import renderer, resolved
 
 
 def _facts(context: Context) -> dict[str, Any]:
@@ -23,9 +22,9 @@ def _facts(context: Context) -> dict[str, Any]:
 
 
 def _build(context: Context, folder: Path) -> None:
-    base = resolved(context)
-    renderer = Renderer.from_folder(base.folder)
-    plan = plan_recipe(context.recipe, root=Path(), base=base, renderer=renderer, history=context.history)
+    plan = plan_recipe(
+        context.recipe, root=Path(), base=resolved(context), renderer=renderer(context), history=context.history
+    )
     described = plan.to_json()
     described["detectable"] = read_json(context.of("items") / "manifest.json")["detectable"]
     write_json(folder / "plan.json", described)

@@ -7,8 +7,8 @@ from typing import Any
 
 from danlu.artefact import hash_folder, hash_value, read_json, read_jsonl
 from danlu.run.measure import read
-from danlu.run.record import described
 from danlu.run.report import write_report
+from danlu.run.result import describe
 from danlu.run.stage import Context, Stage
 
 _BEFORE = ("base", "items", "plan", "data", "train", "evaluate")
@@ -28,7 +28,7 @@ def _build(context: Context, folder: Path) -> None:
     trajectory = [row for _, row in read_jsonl(context.of("train") / "trajectory.jsonl")]
     write_report(
         folder,
-        described(context),
+        describe(context),
         plan=read_json(context.of("plan") / "plan.json"),
         card=read_json(context.of("data") / "card.json"),
         evaluation=read_json(context.of("evaluate") / "evaluation.json"),

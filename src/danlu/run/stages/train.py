@@ -8,8 +8,7 @@ from typing import Any
 from danlu.artefact import read_json
 from danlu.run.fingerprint import code_fingerprint
 from danlu.run.stage import Context, Stage
-from danlu.run.stages.base import resolved
-from danlu.tokens import Renderer
+from danlu.run.stages.base import renderer, resolved
 
 
 def _facts(context: Context) -> dict[str, Any]:
@@ -38,7 +37,7 @@ def _build(context: Context, folder: Path) -> None:
         folder,
         waivers=context.waivers,
         code=code_fingerprint("danlu.training"),
-        template_sha256=Renderer.from_folder(base.folder).template_sha256,
+        template_sha256=renderer(context).template_sha256,
         emit=context.emit,
     )
 
