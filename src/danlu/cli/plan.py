@@ -14,7 +14,7 @@ from rich.table import Table
 from danlu.compute import Plan
 from danlu.hub import resolve
 from danlu.recipe import load
-from danlu.run.planning import plan_recipe
+from danlu.run.planning import device_of, past_runs, plan_recipe
 from danlu.tokens import Renderer
 
 _BAR = 30  # characters
@@ -32,7 +32,13 @@ def plan(
     base = resolve(
         wanted.model, sha256=wanted.sha256, licence=wanted.licence, chat_template=wanted.chat_template, root=root
     )
-    made = plan_recipe(written, root=root, base=base, renderer=Renderer.from_folder(base.folder))
+    made = plan_recipe(
+        written,
+        root=root,
+        base=base,
+        renderer=Renderer.from_folder(base.folder),
+        history=past_runs(device_of(written).name),
+    )
     if as_json:
         typer.echo(json.dumps(made.to_json()))
     else:

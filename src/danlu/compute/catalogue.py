@@ -1,8 +1,9 @@
 """What devices can do: peak rates (dense), memory, power, rent. Facts with their sources; assumptions say so.
 
-GPU facts: github.com/stas00/ml-engineering (compute/accelerator, network), read 2026; for cards that it leaves out,
-the vendor's data sheet. Rates are FLOP/s of dense products with fp32 accumulation. Rent is the median one-year
-price of github.com/zhebrak/llm-cluster-simulator (2026-02); None where no source was found.
+GPU facts: github.com/stas00/ml-engineering (compute/accelerator, network), read 2026. A10, A10G, L4, T4 and the GeForce
+cards: vendors' data sheets, checked against public tables where these had the figure. Rates are FLOP/s of dense
+products with fp32 accumulation. Rent is the median one-year price of github.com/zhebrak/llm-cluster-simulator
+(2026-02), None where no source was found.
 """
 
 from __future__ import annotations
@@ -151,7 +152,7 @@ _CARDS = (
     _Card("MI325X", 1307, 163.4, 2614, None, 256, 6.0, 448, 50, 1000, 2.50),
     _Card("MI355X", 2500, 157.3, 5000, 10100, 288, 8.0, 535.5, 50, 1400, None),
 )
-_BY_DATA_SHEET = {"A10", "L4", "T4", "RTX 3090"}
+_BY_DATA_SHEET = {"A10", "A10G", "L4", "T4", "RTX 3090", "RTX 4090", "RTX 5090"}
 _GEMM_SHARE = 0.7  # published measurements of large products: 0.5 to 0.9 of the peak
 
 

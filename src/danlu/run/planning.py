@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from danlu import data
+from danlu import data, ledger
 from danlu.artefact import read_json
 from danlu.compute import CATALOGUE, Calibration, Device, Plan, Questions, Scoring, Workload, find, plan
 from danlu.data import tutor
@@ -19,6 +19,7 @@ from danlu.errors import RecipeError
 from danlu.hub import Resolved
 from danlu.recipe import Evaluation, HeldOutScenario, Recipe, TutorScenario
 from danlu.run.machine import this_machine
+from danlu.run.settle import RUNS
 from danlu.tokens import Renderer
 
 _SAMPLE = 12  # items rendered to learn how long prompts are
@@ -63,6 +64,12 @@ def device_of(recipe: Recipe) -> Device:
             "Set hardware: auto to run the recipe here."
         )
     return find(recipe.hardware)
+
+
+def past_runs(hardware: str) -> list[dict[str, Any]]:
+    """What the ledger beside ./runs knows of this hardware; nothing where there is no ledger yet."""
+    path = RUNS / ledger.NAME
+    return ledger.Ledger.existing(path).history(hardware) if path.is_file() else []
 
 
 def workload_of(recipe: Recipe, *, root: Path, renderer: Renderer) -> Workload:
