@@ -78,7 +78,10 @@ class _Script:
     def question(self) -> str:
         """A guiding question for the step that is due."""
         step, pool = self.step, list(self.voice.ask)
-        known = {*numbers_in(self.problem.text), *self.problem.forbidden[: self.found]}
+        stated = set(numbers_in(self.problem.text))
+        known = {*stated, *self.problem.forbidden[: self.found]}
+        if stated >= set(step.terms):
+            pool += self.voice.ask_text
         if known >= set(step.terms) and len(set(step.terms)) > 1:
             pool += self.voice.ask_those
         if step.ask and step.ask not in self._said and self.rng.random() < 0.6:

@@ -22,7 +22,8 @@ class Voice:
     decline: Lines  # the tutor will not hand the answer over
     first: Lines  # names what to find first, in a problem of several steps
     ask: Lines  # a guiding question for any step
-    ask_those: Lines  # the same, where both numbers are known to the pupil
+    ask_text: Lines  # the same, where all its numbers stand in the problem
+    ask_those: Lines  # the same, where all its numbers are known to the pupil
     hints: dict[str, Lines]  # by operator
     first_ask: Lines  # the question after that
     smaller: Lines  # a question after a hint
@@ -106,11 +107,11 @@ TRAINING = Voice(
         "How would you work out {goal}?",
         "Which calculation tells you {goal}?",
         "What do you need to know to find {goal}?",
-        "Which numbers in the problem help you find {goal}?",
         "Would you add, subtract, multiply or divide to find {goal}?",
         "What is your idea to find {goal}?",
         "How can you get {goal}?",
     ),
+    ask_text=("Which numbers in the problem help you find {goal}?", "What does the problem say about {goal}?"),
     ask_those=(
         "What could you do with {those} to find {goal}?",
         "How do {those} lead you to {goal}?",
@@ -171,7 +172,7 @@ TRAINING = Voice(
     not_that=(
         "Not quite.",
         "{doing} does not fit here.",
-        "Look again at the story.",
+        "Look again at the problem.",
         "Good try, but {attempt} answers another question.",
         "Those numbers matter, but {doing} is not it.",
         "Careful.",
@@ -303,6 +304,7 @@ HELD_OUT = Voice(
     decline=("Let us get there together.", "You will see that you can do it.", "I would like you to discover it."),
     first=("To begin with, think about {goal}.", "There is something to find before the end: {goal}."),
     ask=("By what calculation do you reach {goal}?", "What brings you to {goal}?", "How will you determine {goal}?"),
+    ask_text=("Where does the exercise tell you something about {goal}?",),
     ask_those=("Take {those}: what do they tell you about {goal}?",),
     hints={
         "+": ("All of it belongs in a single heap.", "Nothing goes away, it only grows."),

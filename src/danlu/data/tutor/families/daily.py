@@ -27,7 +27,11 @@ def travel_time(rng: random.Random) -> Story:
         f"A {what} moves at {speed} km an hour. How many hours does it take for {hours * speed} km?",
         f"How long does a {what} need for {hours * speed} km at {speed} km an hour?",
     )
-    return Story(text, (over("the hours", hours * speed, speed),), f"it takes {hours} hours")
+    return Story(
+        text,
+        (over("the hours", hours * speed, speed, hint="See how often the way of an hour fits into it."),),
+        f"it takes {hours} hours",
+    )
 
 
 def minutes_apart(rng: random.Random) -> Story:
@@ -69,7 +73,7 @@ def laps(rng: random.Random) -> Story:
 
 
 def recipe_scaled(rng: random.Random) -> Story:
-    who, each, small, k = person(rng), rng.randint(15, 40), rng.randint(2, 4), rng.randint(2, 4)
+    who, each, small, k = person(rng), rng.randint(5, 15), rng.randint(2, 4), rng.randint(2, 4)
     food, part = rng.choice((("pancakes", "g of flour"), ("soup", "ml of milk"), ("rice pudding", "g of rice")))
     people_count = small * k
     text = (

@@ -104,7 +104,8 @@ def missing_for_average(rng: random.Random) -> Story:
 
 
 def guess_my_number(rng: random.Random) -> Story:
-    who, x, a, b = person(rng), rng.randint(4, 15), rng.randint(2, 6), rng.randint(3, 19)
+    who, x, a = person(rng), rng.randint(4, 15), rng.randint(2, 6)
+    b = rng.randint(3, min(19, a * x - 1))
     text = (
         f"{who} thinks of a number, multiplies it by {a} and subtracts {b}. The result is {a * x - b}. "
         "What was the number?"

@@ -42,7 +42,11 @@ def boxes_filled(rng: random.Random) -> Story:
         f"{who} packs {size * boxes} {thing}, {size} to a box. How many boxes are filled?",
         f"A box holds {size} {thing}. How many boxes does {who} need for {size * boxes} {thing}?",
     )
-    return Story(text, (over("the number of boxes", size * boxes, size),), f"{who} fills {boxes} boxes")
+    return Story(
+        text,
+        (over("the number of boxes", size * boxes, size, hint="See how many boxes you can fill."),),
+        f"{who} fills {boxes} boxes",
+    )
 
 
 def half_then_more(rng: random.Random) -> Story:
