@@ -56,7 +56,7 @@ FORMULAS = (
     ),
     Formula(
         "time of a decoding step",
-        "max(2·weights·batch / rate, 2·weights / bandwidth) + cache / bandwidth + operations started",
+        "2·weights·batch / rate + (2·weights + 3·cache) bytes / bandwidth + operations started",
         "Pope et al. 2022, arXiv 2211.05102",
     ),
     Formula("energy", "power × time", "the device's thermal design power, or the CPU's assumed watts"),

@@ -109,7 +109,7 @@ def memory(shapes: Shapes, training: Training, workload: Workload, device: Devic
                 "process": process,
             },
             "save": {"weights": weights, "the base, to compare": weights, "merged copy": weights, "process": process},
-            "evaluate": _evaluation(shapes, workload, weights, process),
+            "evaluate": _evaluation(shapes, workload, size, process),
         }
     )
 
@@ -123,18 +123,20 @@ def _states(shapes: Shapes, training: Training) -> dict[str, float]:
     return moved if training.precision == "fp32" else {"fp32 masters": 4.0 * trained, **moved}
 
 
-def _evaluation(shapes: Shapes, workload: Workload, weights: float, process: float) -> dict[str, float]:
+def _evaluation(shapes: Shapes, workload: Workload, size: int, process: float) -> dict[str, float]:
     """Weights, the cache of keys and values for a full batch, and one forward pass over prompts."""
-    longest = max((q.prompt + q.new_tokens for q in workload.questions), default=0.0)
-    batch = min(workload.batch, max((q.count for q in workload.questions), default=0))
-    cache = float(batch * longest * shapes.kv_bytes_per_token)
-    prompts = max(
-        [batch * q.prompt for q in workload.questions] + [workload.batch * s.tokens for s in workload.scoring] + [0]
-    )
-    layer = 2.0 * prompts * (4 * shapes.width + 3 * shapes.ffn_width + 2 * shapes.num_heads * shapes.head_width)
+    cache, prompts = 0.0, 0.0
+    for questions in workload.questions:
+        together = min(workload.batch, questions.count)
+        cache = max(cache, together * (questions.prompt + questions.new_tokens) * shapes.kv_bytes_per_token * size / 2)
+        prompts = max(prompts, together * questions.prompt)
+    for scoring in workload.scoring:
+        prompts = max(prompts, min(workload.batch, scoring.count) * scoring.tokens)
+    widths = 4 * shapes.width + 3 * shapes.ffn_width + 2 * shapes.num_heads * shapes.head_width
+    layer = float(size * prompts * widths)
     logits = float(min(CHUNK, workload.batch) * shapes.vocab_size * _LOGIT_BYTES)
     return {
-        "weights": weights,
+        "weights": float(size * shapes.num_parameters),
         "cache of keys and values": cache,
         "activations": layer,
         "logits": logits,

@@ -25,7 +25,6 @@ _FORWARD_TRAFFIC = 1.0  # the same of a forward pass alone
 _LOGIT_TRAFFIC = 250.0  # bytes moved for each logit of the loss, forward and backward
 _OPTIMISER_TRAFFIC = 80.0  # bytes moved for each trained parameter by clipping and AdamW
 _STEP_OPS, _FORWARD_OPS = 220, 40  # operations started for each layer and micro-batch
-_SMALL = 0.65  # share of a product's usual rate at a batch of some 32 rows
 _CACHE_TRAFFIC = 3.0  # each decoding step reads the cache, and copies what it appends to
 _DISK_BYTES_PER_S = 1e9
 _START_S = 4.0  # importing torch, reading weights
@@ -136,12 +135,12 @@ def _answer(shapes: Shapes, precision: Precision, questions: Questions, batch: i
     prompts = _forward(shapes, precision, device, tokens, questions.prompt, questions.count, batches)
     together = questions.count / max(batches, 1)
     context = questions.prompt + questions.new_tokens / 2
-    weights = 2.0 * (shapes.layer_matrix_parameters + shapes.head_parameters)
-    products = 2 * (shapes.layer_matrix_parameters + shapes.head_parameters) * together
-    rate = device.flops_per_s(precision) * device.efficiency * _SMALL
+    weights = shapes.layer_matrix_parameters + shapes.head_parameters
+    wide = 1 if precision == "bf16" else 2
+    read = wide * (2.0 * weights + _CACHE_TRAFFIC * together * context * shapes.kv_bytes_per_token)
     step = Seconds(
-        products=max(products / rate, weights / device.memory_bytes_per_s),
-        bytes=_CACHE_TRAFFIC * together * context * shapes.kv_bytes_per_token / device.memory_bytes_per_s,
+        products=2.0 * weights * together / (device.flops_per_s(precision) * device.efficiency),
+        bytes=read / device.memory_bytes_per_s,
         host=_FORWARD_OPS * shapes.num_layers * device.op_s,
     )
     return prompts.plus(step.times(batches * questions.new_tokens))
