@@ -1,1 +1,7 @@
 """From sources to packed tokens, with every decision written down."""
+
+from danlu.data.estimate import estimate
+from danlu.data.pipeline import build
+from danlu.data.row import Row
+
+__all__ = ["Row", "build", "estimate"]

@@ -1,0 +1,51 @@
+"""How many tokens the data will have, from a sample: what the plan needs before anything is spent."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from danlu.data.overlong import fit
+from danlu.data.row import Row
+from danlu.data.sources import read_source
+from danlu.recipe.data import Data, GeneratedSource
+from danlu.tokens import Renderer
+
+SAMPLE = 64
+
+
+def estimate(data: Data, *, renderer: Renderer, root: Path) -> dict[str, dict[str, Any]]:
+    """{source: {rows, tokens, supervised_tokens}} of one pass over the data, as shares and overlong rows leave it.
+
+    Files are read once, for their number of rows; at most 64 rows a source are rendered. Copies and bad rows are
+    counted as if they stayed. Raises what `build` raises for the rows in the sample.
+    """
+    counted = {}
+    for source in data.sources:
+        rows, sample = _sample(read_source(source, data, root, SAMPLE), data.seed)
+        if isinstance(source, GeneratedSource):
+            rows = source.rows
+        documents = [document for row in sample for document in fit(row, data, renderer).documents]
+        scale = rows * source.share / len(sample)
+        counted[source.name] = {
+            "rows": round(rows * source.share),
+            "tokens": round(scale * sum(len(document.ids) for document in documents)),
+            "supervised_tokens": round(scale * sum(sum(document.mask[1:]) for document in documents)),
+        }
+    return counted
+
+
+def _sample(rows: Iterable[Row], seed: int) -> tuple[int, list[Row]]:
+    """(number of rows, an even sample of them): reservoir sampling, Vitter 1985, algorithm R."""
+    rng = random.Random(seed)
+    sample: list[Row] = []
+    count = 0
+    for count, row in enumerate(rows, start=1):
+        place = count - 1 if count <= SAMPLE else int(rng.random() * count)
+        if count <= SAMPLE:
+            sample.append(row)
+        elif place < SAMPLE:
+            sample[place] = row
+    return count, sample
