@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from math import ceil
 
 from danlu.data.row import Row
+from danlu.data.wording import spoken
 from danlu.errors import DataError
 from danlu.text.words import ngrams, words
 
@@ -21,14 +22,6 @@ _NGRAM = 5
 _ALIKE = 0.5  # lower than for deduplication: a copy that is half new still tells the answer
 _OPENING_WORDS = 5  # "Hi" opens many dialogues that have nothing in common
 _MIN_GROUPS = 20
-
-
-def spoken(row: Row) -> str:
-    """What is said in a row, without its system prompt: one that all rows share would make them all alike."""
-    if row.text is not None:
-        return row.text
-    said = (m["content"] for m in row.messages if m["role"] not in {"system", "developer"})
-    return "\n".join(text for text in said if isinstance(text, str))
 
 
 def group_rows(rows: Sequence[Row]) -> list[int]:

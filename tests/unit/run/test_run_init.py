@@ -18,8 +18,8 @@ from danlu.recipe import FileSource, GeneratedSource, load
 from danlu.run.init import Wanted, prepare, read_sources
 from danlu.run.init.commented import written
 from danlu.run.init.documents import blocks, items, split_texts
+from danlu.run.init.phrases import copy_threshold, shared_run
 from danlu.run.init.settings import Measured, choose
-from danlu.run.init.sides import Sides, shared_run
 
 WORDS = "one two three four five six seven eight nine ten red blue green north south east west cat dog sun moon".split()
 
@@ -230,12 +230,20 @@ def test_settings_fit_the_rows_the_context_and_each_other(lengths, replies, cont
         assert settings.num_tokens == kept
 
 
-def test_a_longer_run_makes_a_copy_where_replies_share_set_phrases(prepared, tmp_path):
+def test_set_phrases_in_replies_are_not_taken_for_copies(prepared, tmp_path):
     phrase = " ".join(f"w{n}" for n in range(20))
     rows = [{"prompt": t["prompt"], "completion": phrase} for t in talks(60)]
     assert prepared(write(tmp_path / "a.jsonl", rows)).recipe.data.decontaminate.ngram == 25
-    assert prepared(write(tmp_path / "b.jsonl", talks(60)), name="other").recipe.data.decontaminate.ngram == 13
-    assert shared_run(Sides((), (), 0, 0, 0, "")) == (13, 0)
+    long = " ".join(f"w{n}" for n in range(200))
+    rows = [{"prompt": t["prompt"], "completion": long} for t in talks(60)]
+    rows += rows[:5]  # copies they are: the same question
+    given = list(read(write(tmp_path / "c.jsonl", rows), "auto", "c"))
+    threshold, removed = copy_threshold(given)
+    assert threshold > 0.8
+    assert removed == 5
+    plain = prepared(write(tmp_path / "b.jsonl", talks(60)), name="other").recipe.data
+    assert (plain.decontaminate.ngram, plain.deduplicate.threshold) == (13, 0.8)
+    assert shared_run(given[:3], given[10:12])[0] == 50
 
 
 @pytest.mark.parametrize("text", ["no", "null", "a: b", "12", "1e3", "# x", "ä", "it's", "- a", "../x y/z.jsonl", "a:"])

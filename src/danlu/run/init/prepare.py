@@ -15,9 +15,10 @@ from danlu.errors import DataError, RecipeError
 from danlu.hub import Resolved, parse, resolve
 from danlu.hub.store import Emit, silent
 from danlu.recipe import Recipe, load
+from danlu.run.init.phrases import copy_threshold, shared_run
 from danlu.run.init.recipe import Found, TrainFile, describe
 from danlu.run.init.settings import Measured, choose, percentile
-from danlu.run.init.sides import Sides, dialogue_sides, replay, shared_run, text_sides
+from danlu.run.init.sides import Sides, dialogue_sides, replay, text_sides
 from danlu.run.init.sources import SourceFile, slug
 from danlu.run.init.survey import Look
 from danlu.run.planning import plan_recipe
@@ -115,7 +116,9 @@ def prepare(sources: Sequence[SourceFile], wanted: Wanted, emit: Emit = silent) 
     num_parameters = Shapes.from_hf(config).num_parameters
     settings = choose(Measured(lengths, replies, context, num_parameters))
     longest = max(sides.train, key=lambda look: max(look.lengths))
-    ngram, num_shared = shared_run(sides)
+    train = [look.row for look in sides.train]
+    ngram, num_shared = shared_run(train, sides.held_out)
+    threshold, num_copies = copy_threshold(train)
     found = Found(
         name=wanted.name,
         model=_model(wanted, base),
@@ -134,6 +137,8 @@ def prepare(sources: Sequence[SourceFile], wanted: Wanted, emit: Emit = silent) 
         num_parameters=num_parameters,
         ngram=ngram,
         num_shared=num_shared,
+        threshold=threshold,
+        num_copies=num_copies,
         replay_rows=replayed[0],
         replay_tokens=replayed[1],
         seed=_SEED,

@@ -9,7 +9,7 @@ from danlu.hub import Resolved
 from danlu.run.init.commented import Commented
 from danlu.run.init.settings import Settings
 
-_MARGIN = 0.03
+_MARGIN = 0.05
 _LOSS_MARGIN = 0.05
 _ITEMS = 400
 _MAX_LOST = 0.05
@@ -49,6 +49,8 @@ class Found:
     num_parameters: int
     ngram: int
     num_shared: int
+    threshold: float
+    num_copies: int
     replay_rows: int
     replay_tokens: int
     seed: int
@@ -99,9 +101,10 @@ def _data(lines: Commented, found: Found, settings: Settings) -> None:
         lines.put(3, "format", "text" if found.is_text else "messages", "how danlu init wrote them")
         lines.put(3, "share", 1.0, "each row once a pass; 0.5 takes half of them, 2 each twice")
     if found.replay_rows:
+        part = found.replay_tokens / (found.num_tokens + found.replay_tokens)
         lines.put(2, "- name", "general", "replay: general instructions, so that the model stays a general one")
         lines.put(3, "generator", "general", "made by danlu")
-        lines.put(3, "rows", found.replay_rows, f"about {found.replay_tokens:,} tokens, a tenth of the whole")
+        lines.put(3, "rows", found.replay_rows, f"about {found.replay_tokens:,} tokens, {part:.0%} of the whole")
         lines.put(3, "seed", found.seed, "the same seed makes the same rows")
     if not found.is_text:
         lines.put(
@@ -118,9 +121,12 @@ def _data(lines: Commented, found: Found, settings: Settings) -> None:
         lines.put(1, "overlong", "split", f"{settings.num_longer} longer rows are cut in pieces")
     lines.put(1, "max_lost_tokens", _MAX_LOST, f"the build stops if that takes more than {_MAX_LOST:.0%} of the tokens")
     lines.put(1, "seed", found.seed, "of sampling, shuffling and packing")
-    lines.open(1, "decontaminate", "held-out items must not be trained on")
+    usual = "as is usual" if found.threshold == 0.8 else "the usual 0.8 would take your set phrases for copies"
+    lines.open(1, "deduplicate", "near-copies are left out and counted; the first is kept")
+    lines.put(2, "threshold", found.threshold, f"how alike copies are, {usual}; {found.num_copies} of your rows")
     usual = "as is usual" if found.ngram == 13 else "the usual 13 would take your set phrases"
     shared = f"{found.num_shared} of your rows share one"
+    lines.open(1, "decontaminate", "held-out items must not be trained on")
     lines.put(2, "ngram", found.ngram, f"words in a row that make a copy, {usual}; {shared}")
     lines.put(2, "action", "drop", "such rows are left out and counted")
 

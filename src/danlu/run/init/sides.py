@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from danlu.data import general
 from danlu.data.row import Row
-from danlu.data.split import group_rows, split_by_group, spoken
+from danlu.data.split import group_rows, split_by_group
+from danlu.data.wording import spoken
 from danlu.errors import DanluError
 from danlu.hub.store import Emit, silent
 from danlu.run.init.documents import blocks, split_texts
 from danlu.run.init.survey import Look, look_at, look_at_texts
-from danlu.text.words import ngrams, words
 from danlu.tokens import Renderer, Tokenizer
 
-_NGRAMS = (13, 25, 50)  # decontamination's usual length, and longer ones for files full of set phrases
+_MOST = 900  # different rows that the generator has, nearly
 _PROBED = 50  # general rows that are looked at
 _REPLAY = 0.1  # share of the tokens
-_LOST = 0.02  # share of training rows that decontamination may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,32 +74,13 @@ def _copies(rows: Sequence[Row], groups: Sequence[int]) -> tuple[int, int]:
     return len(rows) - different, max(different - len(set(groups)), 0)
 
 
-def shared_run(sides: Sides) -> tuple[int, int]:
-    """(n, rows): how many words in a row count as a copy of a held-out item, and the training rows that share one.
-
-    13 is usual. A support team's set phrases are longer, and at 13 they would take its own data away; copies that
-    matter stand on one side already.
-    """
-    train = [words(spoken(look.row)) for look in sides.train]
-    held_out = [words(spoken(row)) for row in sides.held_out]
-    shared = 0
-    for n in _NGRAMS:
-        runs = {run for item in held_out for run in ngrams(item, n)}
-        shared = sum(1 for row in train if any(run in runs for run in ngrams(row, n)))
-        if shared <= _LOST * len(train):
-            return n, shared
-    return _NGRAMS[-1], shared
-
-
 def replay(renderer: Renderer, num_tokens: int, seed: int) -> tuple[int, int]:
-    """(rows, tokens) of general instructions that make about a tenth of the training."""
-    from danlu.data import general
-
+    """(rows, tokens) of general instructions that make about a tenth of the training, or as many as there are."""
     probe = general.rows(_PROBED, seed, "general")
     try:
         looks = look_at(probe, renderer, silent)
     except DanluError:  # a template that cannot say them: the recipe then goes without
         return 0, 0
     mean = sum(sum(look.lengths) for look in looks) / len(looks)
-    count = max(round(num_tokens * _REPLAY / (1 - _REPLAY) / mean), 10)
+    count = min(max(round(num_tokens * _REPLAY / (1 - _REPLAY) / mean), 10), _MOST)
     return count, round(count * mean)
