@@ -81,10 +81,7 @@ class Progress:
         self._say(f"  [yellow]note[/] {fields['source']} says licence {fields['artefact']}, not {fields['given']}")
 
     def _on_detectable(self, fields: Mapping[str, Any]) -> None:
-        self._say(
-            f"  {fields['metric']}: {fields['n']} items in {fields['clusters']} clusters can show "
-            f"a difference of {fields['effect']:.3g} or more"
-        )
+        self._say(f"  {fields['sentence']}")
 
     def _on_planned(self, fields: Mapping[str, Any]) -> None:
         plan = fields["plan"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from danlu.evaluation.power import items_needed
 from danlu.evaluation.row import Row, Verdict
+from danlu.evaluation.statistics import MIN_CLUSTERS
 
 _WORDS: dict[Verdict, str] = {"better": "better", "not_better": "not better", "undecided": "undecided"}
 _NAMES = {
@@ -84,13 +85,15 @@ def _figures(row: Row) -> str:
 def _change(row: Row) -> str:
     d = row.difference
     if not all(map(math.isfinite, d.ci95)):
-        return f"{_amount(d.diff, row)}, too few groups for an interval"
+        return f"{_amount(d.diff, row)}, without an interval"
     low, high = d.ci95
     return f"{_amount(d.diff, row)}, 95% interval {_amount(low, row)} to {_amount(high, row)}"
 
 
 def _more(row: Row, distance: float) -> str:
     """How many more items would decide, if what was measured is the truth."""
+    if not row.difference.can_claim:
+        return f", and fewer than {MIN_CLUSTERS} groups can show nothing"
     needed = items_needed(row.difference, distance)
     if needed is None:
         return ", and more items would not change that"

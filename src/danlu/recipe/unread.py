@@ -52,6 +52,8 @@ def _evaluation(recipe: Recipe) -> Iterator[tuple[Place, str]]:
     scenario, guard = recipe.evaluation.scenario, recipe.evaluation.guard
     if scenario.kind == "tutor" and scenario.gsm8k is None:
         yield ("evaluation", "scenario", "gsm8k_problems"), "evaluation.scenario.gsm8k names no file."
+    if scenario.kind == "held-out" and scenario.samples == 0:
+        yield ("evaluation", "scenario", "max_new_tokens"), "evaluation.scenario.samples is 0: nothing is generated."
     if guard is None:
         return
     if "general-text" not in guard.tasks:

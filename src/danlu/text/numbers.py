@@ -39,7 +39,7 @@ def _read(tokens: list[str]) -> Iterator[float]:
             continue
         if token == "and" and (whole is not None or (part or 0) >= 100) and follows in _UNITS | _TENS:
             continue
-        value = float(token.replace(",", "")) if token[0].isdigit() else _UNITS.get(token, _TENS.get(token))
+        value = float(token.replace(",", "")) if token[0].isdecimal() else _UNITS.get(token, _TENS.get(token))
         if value is not None and token[0].isalpha() and _continues(whole, part, value):
             part = (part or 0.0) + value
             continue

@@ -1,5 +1,6 @@
 """From two arms' logs to rows, verdict, and one sentence."""
 
+import json
 import math
 
 import pytest
@@ -210,6 +211,19 @@ def test_a_lower_loss_is_a_gain_and_says_so(tmp_path):
     assert (row["metric"], row["better"], row["verdict"]) == ("held_out_loss", "lower", "better")
     assert row["diff"] < 0 and row["ci95"][1] < 0
     assert result["samples"] == []
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_a_handful_of_rows_is_undecided_and_never_a_crash(tmp_path, count):
+    evaluation = Evaluation.model_validate({"scenario": {"kind": "held-out", "path": "x"}, "guard": None})
+    items = held_out(count)
+    write_items(evaluation, tmp_path / "items", scenario=items, few_shot=None, wheel=None, general_texts=[])
+    write_losses(tmp_path / "base" / "scenario.jsonl", items, [2.0] * count)
+    write_losses(tmp_path / "tuned" / "scenario.jsonl", items, [1.0] * count)
+    result = compare(evaluation, tmp_path / "items", tmp_path / "base", tmp_path / "tuned")
+    assert (result["verdict"], result["ship"]) == ("undecided", False)
+    assert "fewer than 6 groups can show nothing" in result["why"]
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
 
 
 def row(low, high, margin=None, better="higher", clusters=30):

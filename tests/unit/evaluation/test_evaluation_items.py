@@ -49,7 +49,12 @@ def wheel(tmp_path_factory):
 
 def write(tmp_path, what, wheel=None, scenario=None, general_texts=()):
     return write_items(
-        what, tmp_path, scenario=scenario or rows(), few_shot=None, wheel=wheel, general_texts=general_texts
+        what,
+        tmp_path,
+        scenario=rows() if scenario is None else scenario,
+        few_shot=None,
+        wheel=wheel,
+        general_texts=general_texts,
     )
 
 
@@ -103,13 +108,12 @@ def test_what_is_kept_out_of_training_is_the_item_without_prompt_or_system_text(
 @pytest.mark.parametrize(
     ("scenario", "sentence"),
     [
-        (rows(5), "fewer than 6 can never tell a better model"),
-        (rows(20, cluster="one"), "has items of 1 groups"),
+        ([], "scenario has no items"),
         (rows(2) + rows(2), "two items of scenario are called row:0"),
         (rows(9, messages=[{"role": "user", "content": "Hm?"}]), "ends with a user turn"),
     ],
 )
-def test_a_scenario_that_can_show_nothing_is_refused_before_anything_is_spent(tmp_path, scenario, sentence):
+def test_a_scenario_that_cannot_be_asked_is_refused_before_anything_is_spent(tmp_path, scenario, sentence):
     with pytest.raises(DataError, match=sentence):
         write(tmp_path, evaluation(), scenario=scenario)
     assert not (tmp_path / "manifest.json").exists()
@@ -124,7 +128,13 @@ def test_what_can_be_seen_is_said_with_its_assumption(wheel, tmp_path):
     manifest = write(tmp_path, evaluation(["arc-easy"], items=12, margin=0.05), wheel)
     scenario, accuracy = manifest["detectable"]
     assert scenario["metric"] == "held_out_loss" and scenario["effect"] > 0 and "margin" not in scenario
+    assert accuracy["sentence"].endswith("the margin is 5.0 points, so the guard may stay undecided")
     assert accuracy["margin"] == 0.05 and accuracy["enough"] is False and "one answer in five" in accuracy["assumption"]
+
+
+def test_rows_of_too_few_groups_are_said_to_show_nothing(tmp_path):
+    (entry,) = write(tmp_path, evaluation(), scenario=rows(20, cluster="one"))["detectable"]
+    assert entry["effect"] is None and "20 items in 1 groups show nothing" in entry["sentence"]
 
 
 def test_the_detectable_effect_is_the_textbook_one():

@@ -105,6 +105,10 @@ def test_a_wrong_value_is_named_with_its_line(write, before, after, line, says):
         ("training.schedule.decay", "training.schedule={kind: cosine, decay: 0.3}"),
         ("evaluation.scenario.gsm8k_problems", "evaluation.scenario.gsm8k_problems=20"),
         ("evaluation.guard.loss_margin", "evaluation.guard={tasks: [sciq], loss_margin: 0.1}"),
+        (
+            "evaluation.scenario.max_new_tokens",
+            "evaluation.scenario={kind: held-out, path: held.jsonl, samples: 0, max_new_tokens: 9}",
+        ),
         ("data.deduplicate.ngram", "data.deduplicate={enabled: false, ngram: 4}"),
     ],
 )

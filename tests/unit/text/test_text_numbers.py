@@ -25,6 +25,7 @@ from danlu.text.numbers import numbers_in
         ("5 and six", [5, 6]),
         ("12-5", [12, 5]),
         ("3/4", [3, 4]),
+        ("5² and ½", [5]),
         ("nobody, someone, often, weight", []),
         ("", []),
     ],
