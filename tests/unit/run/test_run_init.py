@@ -11,15 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from danlu.data import build
 from danlu.data.formats import read
-from danlu.errors import DataError, RecipeError
+from danlu.errors import DataError, RecipeError, Waivers
 from danlu.hub import resolve
+from danlu.hub.store import silent
 from danlu.recipe import FileSource, GeneratedSource, load
 from danlu.run.init import Wanted, prepare, read_sources
 from danlu.run.init.commented import written
 from danlu.run.init.documents import blocks, items, split_texts
 from danlu.run.init.phrases import copy_threshold, shared_run
 from danlu.run.init.settings import Measured, choose
+from danlu.tokens import Renderer
 
 WORDS = "one two three four five six seven eight nine ten red blue green north south east west cat dog sun moon".split()
 
@@ -72,9 +75,26 @@ def test_what_the_comments_say_is_what_the_recipe_holds(prepared, tmp_path):
     root = done.path.parent
     assert number(r"the (\d+) rows of a.jsonl") == len(list(read(root / recipe.data.sources[0].path, "auto", "a")))
     assert number(r"# (\d+) rows never trained") == len(list(read(root / recipe.evaluation.scenario.path, "auto", "h")))
-    rows = [row for look in done.sides.train for row in look.rendered]
+    rows = [row for look in done.sides.train for row in look.rendered]  # none of them a copy
     assert number(r"the longest has (\d+)") == max(len(row.ids) for row in rows)
     assert number(r"over your ([\d,]+) tokens") == sum(len(row.ids) for row in rows)
+
+
+def test_the_data_that_is_built_is_what_init_foretold(prepared, tmp_path):
+    rows = talks(60)
+    done = prepared(write(tmp_path / "a.jsonl", [*rows, *rows[:4]]))
+    card = build(
+        done.recipe.data,
+        tmp_path / "built",
+        renderer=Renderer.from_folder(done.base.folder),
+        items={row.row_id: row.messages[0]["content"] for row in done.sides.held_out},
+        root=done.path.parent,
+        waivers=Waivers(),
+        emit=silent,
+    )
+    mine = next(source for source in card["sources"] if source["name"] == "a")
+    assert f"over your {mine['tokens']:,} tokens" in done.path.read_text()
+    assert mine["rows_in"] - mine["rows_kept"] == done.found.num_copies + done.found.num_shared
 
 
 def test_the_base_is_found_from_the_recipe_and_pinned(prepared, tmp_path, tiny_base):
@@ -240,7 +260,7 @@ def test_set_phrases_in_replies_are_not_taken_for_copies(prepared, tmp_path):
     given = list(read(write(tmp_path / "c.jsonl", rows), "auto", "c"))
     threshold, removed = copy_threshold(given)
     assert threshold > 0.8
-    assert removed == 5
+    assert removed == {f"c:{n}" for n in range(61, 66)}
     plain = prepared(write(tmp_path / "b.jsonl", talks(60)), name="other").recipe.data
     assert (plain.decontaminate.ngram, plain.deduplicate.threshold) == (13, 0.8)
     assert shared_run(given[:3], given[10:12])[0] == 50

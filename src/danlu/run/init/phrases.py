@@ -32,17 +32,17 @@ def shared_run(train: Sequence[Row], held_out: Sequence[Row]) -> tuple[int, int]
     return _NGRAMS[-1], shared
 
 
-def copy_threshold(train: Sequence[Row]) -> tuple[float, int]:
-    """(similarity at which two rows shall be copies, rows that are then removed).
+def copy_threshold(train: Sequence[Row]) -> tuple[float, frozenset[str]]:
+    """(similarity at which two rows shall be copies, ids of the rows that are then removed).
 
     The usual 0.8, or more where that would remove more than 2% of the rows although they ask something else.
     """
     group_of = dict(zip([row.row_id for row in train], group_rows(train), strict=True))
-    removed = 0
+    removed: frozenset[str] = frozenset()
     for threshold in _THRESHOLDS:
         judge = Copies(Deduplicate(threshold=threshold))
         found = [(row.row_id, removal.copy_of) for row in train if (removal := judge(row)) is not None]
-        removed = len(found)
+        removed = frozenset(row_id for row_id, _ in found)
         others = sum(1 for row_id, kept in found if kept is not None and group_of[row_id] != group_of[kept])
         if others <= _LOST * len(train):
             return threshold, removed

@@ -20,7 +20,6 @@ from danlu.run.init.recipe import Found, TrainFile, describe
 from danlu.run.init.settings import Measured, choose, percentile
 from danlu.run.init.sides import Sides, dialogue_sides, replay, text_sides
 from danlu.run.init.sources import SourceFile, slug
-from danlu.run.init.survey import Look
 from danlu.run.planning import plan_recipe
 from danlu.run.settle import settle
 from danlu.tokens import Rendered, Renderer, Tokenizer
@@ -102,7 +101,7 @@ def prepare(sources: Sequence[SourceFile], wanted: Wanted, emit: Emit = silent) 
     context = int(config.get("max_position_embeddings") or 2048)
     rows = [row for source in sources for row in source.rows]
     is_text = sources[0].is_text
-    replayed = (0, 0)
+    renderer: Renderer | None = None
     if is_text:
         tokenizer = Tokenizer.from_folder(base.folder)
         sides = text_sides(rows, tokenizer, min(_TEXT_LENGTH, context), _SEED, emit)
@@ -110,15 +109,16 @@ def prepare(sources: Sequence[SourceFile], wanted: Wanted, emit: Emit = silent) 
         renderer = Renderer.from_folder(base.folder)
         tokenizer = renderer.tokenizer
         sides = dialogue_sides(rows, renderer, _SEED, emit)
-        replayed = replay(renderer, _num_tokens(sides.train), _SEED)
-    lengths = [length for look in sides.train for length in look.lengths]
-    replies = [length for look in sides.train for length in look.replies]
-    num_parameters = Shapes.from_hf(config).num_parameters
-    settings = choose(Measured(lengths, replies, context, num_parameters))
-    longest = max(sides.train, key=lambda look: max(look.lengths))
     train = [look.row for look in sides.train]
     ngram, num_shared = shared_run(train, sides.held_out)
-    threshold, num_copies = copy_threshold(train)
+    threshold, copies = copy_threshold(train)
+    kept = [look for look in sides.train if look.row.row_id not in copies]
+    lengths = [length for look in kept for length in look.lengths]
+    replies = [length for look in kept for length in look.replies]
+    replayed = (0, 0) if renderer is None else replay(renderer, sum(lengths), _SEED)
+    num_parameters = Shapes.from_hf(config).num_parameters
+    settings = choose(Measured(lengths, replies, context, num_parameters))
+    longest = max(kept, key=lambda look: max(look.lengths))
     found = Found(
         name=wanted.name,
         model=_model(wanted, base),
@@ -138,7 +138,7 @@ def prepare(sources: Sequence[SourceFile], wanted: Wanted, emit: Emit = silent) 
         ngram=ngram,
         num_shared=num_shared,
         threshold=threshold,
-        num_copies=num_copies,
+        num_copies=len(copies),
         replay_rows=replayed[0],
         replay_tokens=replayed[1],
         seed=_SEED,
@@ -204,7 +204,3 @@ def _model(wanted: Wanted, base: Resolved) -> str:
 
 def _relative(path: Path, folder: Path) -> str:
     return Path(os.path.relpath(path.absolute(), folder.absolute())).as_posix()
-
-
-def _num_tokens(looks: Sequence[Look]) -> int:
-    return sum(sum(look.lengths) for look in looks)
