@@ -103,8 +103,12 @@ def held(row: Row) -> str | None:
         return None
     if row.get("held") is not None:
         return str(row["held"])
-    low, high = (-end if is_loss(row) else end for end in sorted(row["ci95"], reverse=is_loss(row)))
-    return "yes" if low > -row["margin"] else "no" if high < -row["margin"] else "undecided"
+    low, high = row["ci95"]
+    if is_loss(row):
+        low, high = None if high is None else -high, None if low is None else -low
+    if low is not None and low > -row["margin"]:
+        return "yes"
+    return "no" if high is not None and high < -row["margin"] else "undecided"
 
 
 def verdict(run: Mapping[str, Any]) -> str:

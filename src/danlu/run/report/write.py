@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from danlu.artefact import write_text
+from danlu.run.report.contents import Evidence, report
+from danlu.run.report.markdown import markdown
+from danlu.run.report.page import page
 
 
 def write_report(
@@ -24,5 +27,6 @@ def write_report(
     What was measured stands between <!-- measured --> and <!-- /measured -->; the rest is the same, byte for byte,
     for the same evidence.
     """
-    for name in ("report.md", "report.html"):
-        write_text(folder / name, f"{evaluation['why']}\n")
+    content = report(Evidence(run, plan, card, evaluation, trajectory))
+    write_text(folder / "report.md", markdown(content))
+    write_text(folder / "report.html", page(content))

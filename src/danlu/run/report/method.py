@@ -1,0 +1,113 @@
+"""The parts of a report on how to trust it: the method in a few sentences, the recipe, and where all came from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import PurePath
+from typing import Any
+
+from danlu.run.report import words
+from danlu.run.report.blocks import Block, Cell, Code, Facts, Folded, Paragraph, table
+
+Json = Mapping[str, Any]
+_PATH = re.compile(r"(?<=[\s:'\"])(?:/[^/\n'\"]+)+/(?=[^/\n'\"]+['\"]?$)", re.MULTILINE)
+
+
+def method(run: Json, evaluation: Json, plan: Json) -> Iterator[Block]:
+    """What an interval is, what the words mean, what was fixed before."""
+    yield Paragraph(f"{_marking(evaluation)} A change is tuned minus base, item by item, averaged over items.")
+    yield Paragraph(
+        "A 95% interval is computed from how much the groups of items differ. Were the evaluation repeated with other "
+        "items of the same kind, such an interval would hold the true change in 95 of 100 repetitions. Better means "
+        "that the whole interval lies on the good side of zero; not better, that it does not reach the good side; "
+        "undecided, that it holds both, so more items are needed for a claim. Fewer than six groups claim nothing."
+    )
+    kept_out = (
+        "That the data holds none of the items was not ensured: see what was accepted at the top."
+        if "14" in {str(number) for number in run.get("accepted") or ()}
+        else "Training rows that hold an item word for word were taken out, or stopped the run."
+    )
+    yield Paragraph(
+        "Ship needs three things: better than the base on the scenario's first line, every guard line with a margin "
+        "held, and not shown to be worse than the base with worked examples where those were asked. Items, metrics "
+        f"and margins were written down before training. {kept_out}"
+    )
+    if plan.get("detectable"):
+        yield _detectable(plan["detectable"])
+    if not evaluation["guard"]:
+        yield Paragraph("This run had no guard, so it cannot ship.")
+
+
+def provenance(run: Json, plan: Json, card: Json) -> Iterator[Block]:
+    """Base, licences, hashes, versions, and the recipe."""
+    base = run.get("base") or {}
+    if base.get("dequantised"):
+        yield Paragraph(
+            f"The base's weights were published quantised ({base['dequantised']}) and were expanded to bf16 before "
+            "anything else. Base and tuned here both mean that model, not the one it was quantised from."
+        )
+    yield Facts(tuple(_facts(run, base, plan, card)))
+    if run.get("recipe"):
+        yield Folded("The recipe, every default filled in", (Code(without_folders(str(run["recipe"])), "yaml"),))
+
+
+def without_folders(recipe: str) -> str:
+    """The recipe with each absolute path cut to its last part: a folder of one machine tells a reader nothing."""
+    return _PATH.sub("…/", recipe)
+
+
+def _marking(evaluation: Json) -> str:
+    if evaluation["scenario"][0]["metric"] == "held_out_loss":
+        return (
+            "Both models read the same held-out rows, and what counts is how likely each finds the replies that the "
+            "data holds: no judge, and no luck."
+        )
+    return (
+        "Both models answered the same items, always with the likeliest next token, so that nothing is left to luck. "
+        "Replies are marked by fixed rules; no model judges another."
+    )
+
+
+def _detectable(rows: list[Json]) -> Block:
+    return table(
+        "Said before the run: the smallest true change that this evaluation shows in 80 of 100 cases",
+        "<Metric | Items | Groups | Smallest change | <Assumed",
+        [
+            [
+                words.metric(row["metric"]),
+                f"{row['n']:,}",
+                f"{row['clusters']:,}",
+                "none" if row.get("effect") is None else words.change(row["effect"], row).lstrip("+"),
+                Cell(str(row.get("assumption") or "")),
+            ]
+            for row in rows
+        ],
+    )
+
+
+def _facts(run: Json, base: Json, plan: Json, card: Json) -> Iterator[tuple[str, str]]:
+    if base.get("source"):
+        source = str(base["source"])
+        yield "Base", PurePath(source).name if source.startswith(("/", "~")) else source
+    model = plan.get("model") or {}
+    if model.get("num_parameters"):
+        trained = model.get("num_trained_parameters") or 0
+        part = words.share(trained / model["num_parameters"])
+        yield "Parameters", f"{model['num_parameters']:,}, of which {trained:,} ({part}) were trained"
+    if base:
+        yield "Licence of the base", str(base.get("licence") or "unknown")
+    licences = dict.fromkeys(str(source.get("licence") or "unknown") for source in card.get("sources") or ())
+    if licences:
+        yield "Licences of the data", ", ".join(licences)
+    for title, digest in (
+        ("SHA-256 of the base", base.get("sha256")),
+        ("SHA-256 of the data", card.get("output_sha256")),
+        ("SHA-256 of the tuned weights", run.get("weights_sha256")),
+        ("Fingerprint of danlu's code", run.get("code")),
+    ):
+        if digest:
+            yield title, str(digest)
+    versions = run.get("versions") or {}
+    if versions:
+        yield "Versions", ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
