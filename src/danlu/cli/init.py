@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from danlu.cli.plan import duration, price, verdict
 from danlu.cli.progress import Progress
@@ -51,7 +52,8 @@ def init(
         return
     _say_found(console, prepared)
     _say_plan(console, plan)
-    console.print(f"\nWrote {prepared.path}. Next: [bold]danlu run {prepared.path}[/]")
+    path = escape(str(prepared.path))
+    console.print(f"\nWrote {path}. Next: [bold]danlu run {path}[/]")
 
 
 def _ask(*, quiet: bool) -> str:
@@ -65,9 +67,9 @@ def _ask(*, quiet: bool) -> str:
 
 
 def _say_source(console: Console, source: SourceFile) -> None:
-    console.print(f"[bold]{source.path}[/]: {source.format}, {_count(len(source.rows), 'row')}")
+    console.print(f"[bold]{escape(str(source.path))}[/]: {source.format}, {_count(len(source.rows), 'row')}")
     if source.unread:
-        console.print(f"  [yellow]not read[/]: {', '.join(source.unread)}; no format that danlu knows has them")
+        console.print(f"  [yellow]not read[/]: {escape(', '.join(source.unread))}")
 
 
 def _say_found(console: Console, prepared: Prepared) -> None:
@@ -75,13 +77,21 @@ def _say_found(console: Console, prepared: Prepared) -> None:
     share = facts["supervised_tokens"] / facts["tokens"]
     turns = f"{facts['turns']:,} turns, " if facts["turns"] else ""
     console.print(
-        f"to train on: {turns}{facts['tokens']:,} tokens, {share:.0%} of them supervised; "
-        f"99% of the rows have at most {facts['p99']:,}, the longest {facts['longest']:,} ({facts['longest_where']})\n"
+        f"to train on: {turns}{facts['tokens']:,} tokens, {share:.0%} of them supervised\n"
+        f"row lengths: 99% have at most {facts['p99']:,} tokens, the longest {facts['longest']:,}, "
+        f"at {escape(facts['longest_where'])}\n"
         f"copies: {facts['exact_copies']:,} exact, {facts['near_copies']:,} near\n"
-        f"held out: {_count(facts['held_out'], 'row')}, {facts['how_split']}"
+        f"held out: {_count(facts['held_out'], 'row')}, {facts['how_split']}",
+        soft_wrap=True,
     )
     if facts["left_out"]:
         console.print(f"left out: {_count(facts['left_out'], 'row')}, near-copies of held-out ones")
+    if facts["without_system"]:
+        bare = _count(facts["without_system"], "dialogue")
+        console.print(
+            f"no system prompt: {bare}; what stands there now is seen below, data.system in the recipe sets yours",
+            soft_wrap=True,
+        )
     for number, (title, rendered) in enumerate(prepared.samples(), start=1):
         show(console, prepared.tokenizer, rendered, f"{number}. {title}", _LONGEST)
     console.rule(align="left")
@@ -90,10 +100,11 @@ def _say_found(console: Console, prepared: Prepared) -> None:
 def _say_plan(console: Console, plan: Mapping[str, Any]) -> None:
     stages = ", ".join(f"{s['name']} {duration(s['time_s'])}" for s in plan["stages"] if s["time_s"] >= 1)
     console.print(
-        f"[bold]Plan[/]  {verdict(plan)}\n      {price(plan)}\n      {stages}; bottleneck: {plan['bottleneck']}"
+        f"[bold]Plan[/]  {verdict(plan)}\n      {price(plan)}\n      {stages}; bottleneck: {plan['bottleneck']}",
+        soft_wrap=True,
     )
     for sentence in plan["advice"]:
-        console.print(f"      {sentence}")
+        console.print(f"      {sentence}", soft_wrap=True)
 
 
 def _count(number: int, noun: str) -> str:
