@@ -21,7 +21,8 @@ from danlu.text.words import ngrams, words
 _NGRAM = 5
 _ALIKE = 0.5  # lower than for deduplication: a copy that is half new still tells the answer
 _OPENING_WORDS = 5  # "Hi" opens many dialogues that have nothing in common
-_MIN_GROUPS = 20
+MIN_GROUPS = 20
+LEAST, MOST = 8, 200  # held-out rows: fewer show nothing, more take long to ask
 
 
 def group_rows(rows: Sequence[Row]) -> list[int]:
@@ -43,8 +44,8 @@ def split_by_group(
     seed: int = 0,
     *,
     groups: Sequence[int] | None = None,
-    least: int = 8,
-    most: int = 200,
+    least: int = LEAST,
+    most: int = MOST,
 ) -> tuple[list[Row], list[Row]]:
     """(train, held-out), each in the order of `rows`; no group stands on both sides.
 
@@ -53,10 +54,10 @@ def split_by_group(
     """
     numbers = list(group_rows(rows) if groups is None else groups)
     sizes = Counter(numbers)
-    if len(sizes) < _MIN_GROUPS:
+    if len(sizes) < MIN_GROUPS:
         raise DataError(
             f"{len(rows)} rows, of which {len(sizes)} differ: too few to hold some out and still tell whether the "
-            f"model got better. danlu needs at least {_MIN_GROUPS} rows that are no copies of one another."
+            f"model got better. danlu needs at least {MIN_GROUPS} rows that are no copies of one another."
         )
     target = min(max(round(len(rows) * share), least), most)
     first = {number: index for index, number in reversed(list(enumerate(numbers)))}

@@ -198,6 +198,24 @@ def test_rows_that_do_not_render_are_listed_with_their_lines(prepared, tmp_path)
         prepared(write(path, rows))
 
 
+def test_rows_past_the_context_are_refused_unless_they_can_be_split(prepared, tmp_path):
+    fine = talks(60)
+    long = [{"prompt": t["prompt"], "completion": "word " * 60} for t in talks(6, seed=1)]  # the tiny base reads 256
+    with pytest.raises(DataError, match=r"6 of \d+ rows hold an exchange longer than the 256 tokens"):
+        prepared(write(tmp_path / "a.jsonl", [*fine, *long]), name="long")
+    turns = [
+        {"messages": turn_pair(t) + turn_pair(u) + turn_pair(v)} for t, u, v in zip(*[iter(talks(90))] * 3, strict=True)
+    ]
+    done = prepared(write(tmp_path / "b.jsonl", [{"messages": turn_pair(t)} for t in fine] + turns), name="split")
+    assert done.recipe.data.overlong == "split"
+    with pytest.raises(DataError, match="60 of 60 rows are longer than the 256 tokens"):
+        prepared(write(tmp_path / "c.jsonl", [{**t, "completion": "word " * 60} for t in fine]), name="none")
+
+
+def turn_pair(talk):
+    return [{"role": "user", "content": talk["prompt"]}, {"role": "assistant", "content": talk["completion"]}]
+
+
 def test_files_that_do_not_go_together_are_refused(tmp_path):
     book = tmp_path / "book.txt"
     book.write_text("words")

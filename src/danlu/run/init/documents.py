@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from danlu.data.row import Row
-from danlu.data.split import group_rows, split_by_group
+from danlu.data.split import LEAST, MOST, group_rows, split_by_group
 from danlu.errors import DataError
 from danlu.text.words import words
 
 _PARAGRAPH = re.compile(r"(?:[ \t]*\n){2,}")
 _HEADING = re.compile(r"#+ [^\n]*")
 _ITEM_WORDS = 40  # a held-out item is at least so long: shorter texts say little about a model
-_LEAST, _MOST = 8, 200
 _SHARES = (0.1, 0.15, 0.2, 0.25, 0.3)
 _MANY = 20
 
@@ -28,19 +27,19 @@ def split_texts(rows: Sequence[Row], seed: int) -> tuple[list[Row], list[Row], s
     groups = group_rows(rows)
     if len(set(groups)) >= _MANY:
         train, held_out = split_by_group(rows, seed=seed, groups=groups)
-        return train, [item for row in held_out for item in items(row)][:_MOST], "whole documents"
+        return train, [item for row in held_out for item in items(row)][:MOST], "whole documents"
     alone = [groups.count(group) == 1 for group in groups]
     for share in _SHARES:
         cuts = [_cut(row, share) if is_alone else (row, None) for row, is_alone in zip(rows, alone, strict=True)]
         train = [head for head, _ in cuts]
         held_out = [item for _, tail in cuts if tail is not None for item in items(tail)]
         held_out = _unlike(held_out, [block for head in train for block in items(head)])
-        if len(held_out) >= _LEAST:
-            return train, held_out[:_MOST], f"the last {share:.0%} of each document, cut at a paragraph"
+        if len(held_out) >= LEAST:
+            return train, held_out[:MOST], f"the last {share:.0%} of each document, cut at a paragraph"
     num_words = sum(len(words(row.text or "")) for row in rows)
     raise DataError(
         f"{num_words:,} words in {len(rows)} document{'s' if len(rows) > 1 else ''} are too little text to hold some "
-        f"out: {_LEAST} passages of {_ITEM_WORDS} words, separated by blank lines, must be left for evaluation within "
+        f"out: {LEAST} passages of {_ITEM_WORDS} words, separated by blank lines, must be left for evaluation within "
         "the last third. Add text, or blank lines between its paragraphs."
     )
 

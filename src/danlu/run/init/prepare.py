@@ -14,11 +14,11 @@ from danlu.data.row import Row
 from danlu.errors import DataError, RecipeError
 from danlu.hub import Resolved, parse, resolve
 from danlu.hub.store import Emit, silent
-from danlu.recipe import Recipe, load
+from danlu.recipe import Data, FileSource, Recipe, load
 from danlu.run.init.phrases import copy_threshold, shared_run
 from danlu.run.init.recipe import Found, TrainFile, describe
-from danlu.run.init.settings import Measured, choose, percentile
-from danlu.run.init.sides import Sides, dialogue_sides, replay, text_sides
+from danlu.run.init.settings import Measured, Settings, choose, percentile
+from danlu.run.init.sides import Sides, check_fit, dialogue_sides, replay, text_sides
 from danlu.run.init.sources import SourceFile, slug
 from danlu.run.planning import plan_recipe
 from danlu.run.settle import settle
@@ -108,7 +108,7 @@ def prepare(sources: Sequence[SourceFile], wanted: Wanted, emit: Emit = silent) 
     else:
         renderer = Renderer.from_folder(base.folder)
         tokenizer = renderer.tokenizer
-        sides = dialogue_sides(rows, renderer, _SEED, emit)
+        sides = dialogue_sides(rows, renderer, context, _SEED, emit)
     train = [look.row for look in sides.train]
     ngram, num_shared = shared_run(train, sides.held_out)
     threshold, copies = copy_threshold(train)
@@ -118,6 +118,8 @@ def prepare(sources: Sequence[SourceFile], wanted: Wanted, emit: Emit = silent) 
     replayed = (0, 0) if renderer is None else replay(renderer, sum(lengths), _SEED)
     num_parameters = Shapes.from_hf(config).num_parameters
     settings = choose(Measured(lengths, replies, context, num_parameters))
+    if renderer is not None and settings.overlong == "split":
+        check_fit(kept, _as_data(settings), context, renderer)
     longest = max(kept, key=lambda look: max(look.lengths))
     found = Found(
         name=wanted.name,
@@ -171,6 +173,12 @@ def claim(sources: Sequence[SourceFile], wanted: Wanted) -> list[Path]:
     if there and not wanted.force:
         raise RecipeError(f"{there[0]} exists. Choose another --name or --out, or overwrite it with --force.")
     return paths
+
+
+def _as_data(settings: Settings) -> Data:
+    """The part of the recipe that long rows are cut by, before there is a recipe."""
+    nowhere = FileSource(name="none", path="none")
+    return Data(sources=(nowhere,), max_length=settings.max_length, overlong=settings.overlong)
 
 
 def _write_sides(
