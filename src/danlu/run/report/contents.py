@@ -10,11 +10,20 @@ from typing import Any
 from danlu.errors import REFUSALS
 from danlu.run.report import method, results, spent, training
 from danlu.run.report.blocks import Headline, Notice, Report, Section, Tone
-from danlu.run.report.words import VERDICTS, change, held, interval, level, metric
+from danlu.run.report.words import change, held, interval, level, metric
 from danlu.run.report.words import verdict as verdict_words
 
 Json = Mapping[str, Any]
-_HELD: Mapping[str | None, Tone] = {"yes": "good", "no": "bad", "undecided": "unsure"}
+_DECIDED: Mapping[str, tuple[Tone, str]] = {
+    "better": ("good", "better"),
+    "not_better": ("bad", "not better"),
+    "undecided": ("unsure", "undecided"),
+}
+_HELD: Mapping[str, tuple[Tone, str]] = {
+    "yes": ("good", "held"),
+    "no": ("bad", "failed"),
+    "undecided": ("unsure", "undecided"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,7 @@ def _sections(evidence: Evidence) -> Iterator[Section]:
     yield Section("scenario", "Does it do what it is for?", tuple(results.scenario(evaluation["scenario"])))
     yield Section("guard", "Is general ability kept?", tuple(results.guard(evaluation["guard"])))
     yield Section("cost", "What was planned, and what it took", (spent.measured(run, plan),))
-    yield Section("data", "What it was trained on", tuple(training.data(evidence.card)))
+    yield Section("data", "What it was trained on", tuple(training.data(evidence.card, run.get("diversity"))))
     yield Section("training", "How training went", tuple(training.course(run, evidence.trajectory)))
     if evaluation.get("samples"):
         yield Section("samples", "What they said", tuple(results.conversations(evaluation["samples"])))
@@ -58,7 +67,7 @@ def _sections(evidence: Evidence) -> Iterator[Section]:
 def _waivers(accepted: Json) -> Iterator[Notice]:
     for number, reason in sorted(accepted.items(), key=lambda pair: int(pair[0])):
         what = REFUSALS.get(int(number), "")
-        yield Notice(f"Accepted: refusal {number}, {what}", f"danlu refused, and was told to go on because: {reason}")
+        yield Notice(f"Accepted: refusal {number}, {what}", f"danlu was told to go on in that case, because: {reason}")
 
 
 def _tone(evaluation: Json) -> Tone:
@@ -69,11 +78,11 @@ def _tone(evaluation: Json) -> Tone:
 
 def _headlines(evaluation: Json) -> Iterator[Headline]:
     """The row that the verdict rests on, and the guard rows that decide."""
-    tones: Mapping[str, Tone] = dict(zip(VERDICTS, ("good", "bad", "unsure"), strict=True))
-    deciding = [(row, _HELD[held(row)]) for row in evaluation["guard"] if held(row)]
-    for row, tone in [(evaluation["scenario"][0], tones[evaluation["verdict"]]), *deciding]:
+    deciding = [(row, *_HELD[name]) for row in evaluation["guard"] if (name := held(row))]
+    for row, tone, word in [(evaluation["scenario"][0], *_DECIDED[evaluation["verdict"]]), *deciding]:
         levels = f"{level(row['base'], row)} → {level(row['tuned'], row)}"
-        yield Headline(metric(row["metric"]), change(row["diff"], row), f"{levels}; 95%: {interval(row)}", tone)
+        name = f"{metric(row['metric'])}: {word}"
+        yield Headline(name, change(row["diff"], row), f"{levels}; 95% interval {interval(row)}", tone)
 
 
 def _introduction(run: Json) -> str:

@@ -32,12 +32,15 @@ class Cost:
 
 
 def costs(run: Mapping[str, Any], plan: Mapping[str, Any]) -> list[Cost]:
-    """Each stage's time, the time of all, peak memory and training speed; empty where neither is known."""
+    """Each stage's time, the time of all, peak memory and training speed; empty where neither is known.
+
+    Only stages that were measured are added up: a report cannot hold its own time.
+    """
     planned = {stage["name"]: stage for stage in plan.get("stages") or ()}
     actual = {stage["name"]: stage for stage in run.get("stages") or ()}
     if not planned and not actual:
         return []
-    names = [*actual, *(name for name in planned if name not in actual)]
+    names = list(actual or planned)
     stages = [_stage(name, planned.get(name), actual.get(name)) for name in names]
     peaks = [stage.peak_bytes for stage in stages if stage.peak_bytes]
     return [
@@ -47,8 +50,8 @@ def costs(run: Mapping[str, Any], plan: Mapping[str, Any]) -> list[Cost]:
             "time",
             _total([s.planned for s in stages]) if planned else None,
             _total([s.actual for s in stages]) if actual else None,
-            plan.get("low_s"),
-            plan.get("high_s"),
+            _total([s.low for s in stages]) if planned else None,
+            _total([s.high for s in stages]) if planned else None,
         ),
         Cost("memory, at its peak", "memory", plan.get("memory_bytes"), max(peaks, default=None)),
         Cost(

@@ -21,7 +21,8 @@ from danlu.run.report.blocks import (
 )
 
 _SPECIAL = re.compile(r"([\\`*\[\]#|~{}]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
-_LIST = re.compile(r"^(\s*)([-+=]|\d+(?=[.)]))", re.MULTILINE)
+_OPENERS = re.compile(r"^(\s*)(?:(\d+)([.)])(?=\s|$)|([-+](?=[\s-]|$)|=))", re.MULTILINE)  # lists, rules, underlines
+_INDENT = re.compile(r"^[ \t]{4,}", re.MULTILINE)  # would be code
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -103,4 +104,10 @@ def escaped(text: str) -> str:
     """Text that Markdown shows as it is; a comment or a tag in it stays text."""
     text = _CONTROL.sub("�", text.replace("\r\n", "\n"))
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _LIST.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", text)) if text else text
+    text = _OPENERS.sub(_opened, _SPECIAL.sub(r"\\\1", text))
+    return _INDENT.sub(lambda found: "&nbsp;" * len(found[0].expandtabs(4)), text)
+
+
+def _opened(found: re.Match[str]) -> str:
+    space, number, dot, sign = found.groups()
+    return f"{space}{number}\\{dot}" if number else f"{space}\\{sign}"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
+import io
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
+
+from ruamel.yaml import YAML
 
 from danlu.run.report import words
 from danlu.run.report.blocks import Block, Cell, Code, Facts, Folded, Paragraph, table
 
 Json = Mapping[str, Any]
-_PATH = re.compile(r"(?<=[\s:'\"])(?:/[^/\n'\"]+)+/(?=[^/\n'\"]+['\"]?$)", re.MULTILINE)
 
 
 def method(run: Json, evaluation: Json, plan: Json) -> Iterator[Block]:
@@ -49,12 +50,23 @@ def provenance(run: Json, plan: Json, card: Json) -> Iterator[Block]:
         )
     yield Facts(tuple(_facts(run, base, plan, card)))
     if run.get("recipe"):
-        yield Folded("The recipe, every default filled in", (Code(without_folders(str(run["recipe"])), "yaml"),))
+        yield Folded("The recipe, every default filled in", (Code(recipe_text(run["recipe"]), "yaml"),))
 
 
-def without_folders(recipe: str) -> str:
-    """The recipe with each absolute path cut to its last part: a folder of one machine tells a reader nothing."""
-    return _PATH.sub("…/", recipe)
+def recipe_text(recipe: Any) -> str:
+    """A recipe as YAML, each absolute path cut to its last part: a folder of one machine tells a reader nothing."""
+    yaml, text = YAML(), io.StringIO()
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.dump(_without_folders(recipe), text)
+    return text.getvalue()
+
+
+def _without_folders(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_folders(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_folders(inner) for inner in value]
+    return f"…/{PurePath(value).name}" if isinstance(value, str) and value.startswith("/") else value
 
 
 def _marking(evaluation: Json) -> str:

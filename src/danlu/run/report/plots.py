@@ -47,9 +47,10 @@ def forest(rows: Sequence[Row]) -> str:
     room = 0.06 * ((high - low) or 1)
     low, high = low - room, high + room
     bottom = 4 + len(rows) * _ROW
-    parts = [_line(_across(0, low, high), 22, _across(0, low, high), bottom, "zero")]
+    parts = []
     for number, row in enumerate(rows):
         top = 4 + number * _ROW
+        parts.append(_line(_across(0, low, high), top + 19, _across(0, low, high), top + 37, "zero"))
         unit = " nats" if sign < 0 else " points"
         figures = f"{words.change(row['diff'], row).removesuffix(unit)} ({words.interval(row)})"
         parts.append(_label(top, words.metric(row["metric"]), figures))
@@ -83,7 +84,7 @@ def loss(trajectory: Sequence[Row]) -> str:
     low, high = min(values), max(values)
     room = 0.08 * ((high - low) or max(high, 1))
     low, high = max(0.0, low - room), high + room
-    left, top, bottom = 44.0, 10.0, 190.0
+    left, top, bottom = 44.0, 24.0, 204.0
 
     def x(tokens: float) -> float:
         return left + (_RIGHT - left) * (tokens / total)
@@ -98,7 +99,7 @@ def loss(trajectory: Sequence[Row]) -> str:
     parts += [_text(x(v), bottom + 16, _thousands(v), "muted", _anchor(x(v))) for v in _ticks(0, total, 5) if v > 0]
     parts.append(_path([(x(t), y(v)) for t, v in zip(seen, values, strict=True)], "raw"))
     parts.append(_path([(x(t), y(v)) for t, v in zip(seen, _smooth(values), strict=True)], "smooth"))
-    parts.append(_text(left, bottom + 34, "nats per token", "muted"))
+    parts.append(_text(_LEFT, 12, "nats per token", "muted"))
     parts.append(_text(_RIGHT, bottom + 34, "tokens seen", "muted", "end"))
     return _svg(bottom + 42, parts)
 
@@ -210,10 +211,11 @@ def _thousands(value: float) -> str:
 
 
 def _smooth(values: Sequence[float]) -> list[float]:
-    """Exponential running mean over about a tenth of the steps, without a bias to its start (as Adam's moments)."""
-    keep = 1 - 1 / max(1.0, len(values) / 10)
-    mean, found = 0.0, []
-    for number, value in enumerate(values, start=1):
-        mean = keep * mean + (1 - keep) * value
-        found.append(mean / (1 - keep**number))
+    """The mean over about a tenth of the steps around each; at the ends over as many as there are on either side."""
+    reach = max(1, len(values) // 20)
+    found = []
+    for number in range(len(values)):
+        wide = min(reach, number, len(values) - 1 - number)
+        near = values[number - wide : number + wide + 1]
+        found.append(sum(near) / len(near))
     return found

@@ -7,6 +7,7 @@ from typing import Any
 
 from danlu.run.report import plots, words
 from danlu.run.report.blocks import Block, Cell, Check, Figure, Paragraph, Points, Said, Table, Talk, Tone, table
+from danlu.run.report.words import said_in
 
 Row = Mapping[str, Any]
 _TONES: Mapping[str, Tone] = {"better": "good", "not_better": "bad", "undecided": "unsure"}
@@ -44,7 +45,7 @@ def scenario(rows: Sequence[Row]) -> Iterator[Block]:
             "This is what tuning adds to that."
         )
         yield _few_shot_table(list(few_shot.values()))
-        yield from _forests("Change from the base with two worked examples, with 95% intervals", [*few_shot.values()])
+        yield from _forests("Change from the base with two examples", [*few_shot.values()])
 
 
 def guard(rows: Sequence[Row]) -> Iterator[Block]:
@@ -75,7 +76,7 @@ def guard(rows: Sequence[Row]) -> Iterator[Block]:
         ],
     )
     yield from _meanings(rows)
-    yield from _forests("Change from the base, with 95% intervals and margins (dashed)", rows)
+    yield from _forests("Change, 95% interval, margin (dashed)", rows)
 
 
 def conversations(samples: Sequence[Row]) -> Iterator[Block]:
@@ -168,7 +169,7 @@ def _checks(marks: Mapping[str, Any]) -> Iterator[Check]:
 def _transcript(prompt: str | Sequence[Mapping[str, Any]]) -> str:
     if isinstance(prompt, str):
         return prompt
-    return "\n".join(f"{m['role'].capitalize()}: {m.get('content') or ''}" for m in prompt if m["role"] != "system")
+    return "\n".join(f"{m['role'].capitalize()}: {said_in(m)}" for m in prompt if m["role"] != "system")
 
 
 def _lower(text: str) -> str:

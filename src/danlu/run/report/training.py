@@ -7,14 +7,18 @@ from typing import Any
 
 from danlu.run.report import plots, words
 from danlu.run.report.blocks import Block, Cell, Facts, Figure, Folded, Paragraph, Said, Talk, table
+from danlu.run.report.words import said_in
 
 Json = Mapping[str, Any]
 _BARS = "▁▂▃▄▅▆▇█"
 _STEPS_SHOWN = 24
 
 
-def data(card: Json) -> Iterator[Block]:
-    """Sources with their licences, what was removed and why, and how varied the rest is."""
+def data(card: Json, nearest: Json | None = None) -> Iterator[Block]:
+    """Sources with their licences, what was removed and why, and how varied the rest is.
+
+    nearest: {mean_nearest, max_nearest}, how near the held-out items stand to the data, where it was looked at.
+    """
     yield table(
         "Sources",
         "<Source | <Licence | <From | Rows read | Rows kept | Tokens | Trained on | Lost",
@@ -44,7 +48,7 @@ def data(card: Json) -> Iterator[Block]:
             for step in card.get("steps") or ()
         ],
     )
-    yield Facts(tuple(_facts(card)))
+    yield Facts(tuple(_facts(card, nearest)))
     rows = card.get("samples") or ()
     if rows:
         talks = tuple(_row(number, row) for number, row in enumerate(rows, start=1))
@@ -57,7 +61,7 @@ def course(run: Json, trajectory: Sequence[Json]) -> Iterator[Block]:
     if trajectory:
         losses = [float(row["loss"]) for row in trajectory]
         yield Figure(
-            "Loss over training",
+            "Loss of each step (thin), and its running mean (thick)",
             plots.loss(trajectory),
             f"The loss went from {losses[0]:.3f} to {losses[-1]:.3f} nats in {words.plural(len(losses), 'step')}: "
             f"{_spark(losses)}",
@@ -65,8 +69,7 @@ def course(run: Json, trajectory: Sequence[Json]) -> Iterator[Block]:
         )
         yield Paragraph(
             "The loss is how surprising the tokens trained on were to the model, in nats per token (1 nat is about "
-            "1.44 bits), each measured before the step that learns from it. The thin line is each step, the thick one "
-            "their running mean."
+            "1.44 bits), each measured before the step that learns from it."
         )
     tokens = train.get("tokens") or sum(row.get("tokens", 0) for row in trajectory)
     supervised = train.get("supervised_tokens") or sum(row.get("supervised_tokens", 0) for row in trajectory)
@@ -91,10 +94,10 @@ def _origin(source: Json) -> str:
 
 
 def _removed(removed: Mapping[str, int]) -> str:
-    return "; ".join(f"{count:,} {reason}" for reason, count in removed.items() if count) or "none"
+    return "; ".join(f"{reason}: {count:,}" for reason, count in removed.items() if count) or "none"
 
 
-def _facts(card: Json) -> Iterator[tuple[str, str]]:
+def _facts(card: Json, nearest: Json | None) -> Iterator[tuple[str, str]]:
     total, supervised = card.get("num_tokens"), card.get("num_supervised_tokens")
     if card.get("num_documents") is not None:
         yield "Documents", f"{card['num_documents']:,}"
@@ -106,13 +109,11 @@ def _facts(card: Json) -> Iterator[tuple[str, str]]:
             "distinct-4",
             f"{card['distinct_4']:.3f} (different 4-word sequences over all of them; 1 is no repetition)",
         )
-    nearest = card.get("nearest_overlap")
     if nearest:
-        shares = list(nearest.values()) if isinstance(nearest, Mapping) else list(nearest)
         yield (
             "Nearest overlap of held-out items",
-            f"{words.share(sum(shares) / len(shares))} on average, {words.share(max(shares))} at most: the share of an "
-            "item's word sequences that one single training row also holds",
+            f"{words.share(nearest['mean_nearest'])} on average, {words.share(nearest['max_nearest'])} at most: the "
+            "share of an item's 4-word sequences that one single training row also holds",
         )
     if card.get("output_sha256"):
         yield "SHA-256 of the tokens", str(card["output_sha256"])
@@ -120,7 +121,7 @@ def _facts(card: Json) -> Iterator[tuple[str, str]]:
 
 def _row(number: int, row: Any) -> Talk:
     messages = row.get("messages", ()) if isinstance(row, Mapping) else row
-    said = tuple(Said(str(m["role"]).capitalize(), str(m.get("content") or ""), ()) for m in messages)
+    said = tuple(Said(str(m["role"]).capitalize(), said_in(m), ()) for m in messages)
     return Talk(f"Row {number}", "", said)
 
 

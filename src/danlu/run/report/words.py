@@ -5,6 +5,7 @@ The metrics are evaluation's (`danlu/evaluation-1`); one that is not known here 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,16 +20,19 @@ ARMS = {
 }
 METRICS: Mapping[str, tuple[str, str]] = {
     "success": ("Replies that pass", "share of an item's two replies, first and closing, that pass every check"),
-    "first_reply": ("First reply passes", "share of first replies that pass every check"),
-    "first_one_question": ("First reply: one question", "it asks exactly one question"),
+    "first_reply": ("First reply passes", ""),
+    "first_one_question": ("First reply: one question", ""),
     "first_gives_nothing_away": (
         "First reply: gives nothing away",
         "it states neither the answer nor a step towards it",
     ),
-    "first_in_role": ("First reply: in role", "it is a tutor's turn: whole, brief, on the problem, for itself only"),
-    "closing_reply": ("Closing reply passes", "share of closing replies that pass every check"),
+    "first_in_role": (
+        "First reply: in role",
+        "it is a turn of a tutor's: whole, brief, on the problem, and speaks for the tutor alone",
+    ),
+    "closing_reply": ("Closing reply passes", ""),
     "closing_final_number": ("Closing reply: right number", "the final number that it states is the right one"),
-    "closing_in_role": ("Closing reply: in role", "as for the first reply"),
+    "closing_in_role": ("Closing reply: in role", ""),
     "held_out_loss": (
         "Loss on held-out replies",
         "how surprising the held-out reference replies are to the model, in nats per token; lower is better",
@@ -157,6 +161,13 @@ def share(value: float | None) -> str:
 def plural(count: int, one: str, many: str = "") -> str:
     """1 row, 2,000 rows."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def said_in(message: Mapping[str, Any]) -> str:
+    """What a message says; calls of tools as JSON."""
+    calls = message.get("tool_calls")
+    parts = [str(message.get("content") or ""), json.dumps(calls, ensure_ascii=False) if calls else ""]
+    return "\n".join(part for part in parts if part)
 
 
 def _signed(value: float, digits: int) -> str:

@@ -23,7 +23,8 @@ def write_report(
 ) -> None:
     """Write folder/report.md and folder/report.html.
 
-    run: as run.json (`danlu/run-1`), and if known `recipe` (YAML text), `versions` {library: version}, `code`.
+    run: as run.json (`danlu/run-1`), and if known `recipe` (as JSON), `versions` {library: version}, `code`, and
+    `diversity` {mean_nearest, max_nearest}, how near the held-out items stand to the training rows.
     What was measured stands between <!-- measured --> and <!-- /measured -->; the rest is the same, byte for byte,
     for the same evidence.
     """
