@@ -2,8 +2,8 @@
 
 Sources: Miller 2024, arXiv 2411.00640 (paired differences, clustered standard errors); MacKinnon, Nielsen and Webb
 2023, arXiv 2205.03285 (the jackknife variance CV3, and t with clusters - 1 degrees of freedom); McNemar 1947 (the
-exact test); Tango 1998, Statistics in Medicine 17 (the score interval of matched pairs, for its limit without any
-discordant pair).
+exact test); Hall 1992, The Bootstrap and Edgeworth Expansion, 3.8 (the correction of an interval for skewness); Tango
+1998, Statistics in Medicine 17 (the score interval of matched pairs, for its limit without any discordant pair).
 
 n items, G clusters.
 """
@@ -62,9 +62,11 @@ def paired(
     cluster-robust variance when clusters are of one size, and not too small when they are not. Items without any
     cluster in common are clusters of one.
 
-    Two things that a t interval gets wrong are mended, both by widening. Where hardly anything differs it would
-    shrink to a point: with a bound it is never narrower than the score interval of as many independent items without
-    a single difference. And where the exact test cannot rule out "no difference", the interval holds 0.
+    Three things that a t interval gets wrong are mended, each by widening alone. Where differences go one way only,
+    their skewness moves that end outwards (without this, a guard whose items only ever fall held in 7% of simulated
+    evaluations instead of 2.5%). Where hardly anything differs, a t interval shrinks to a point: with a bound it is
+    never narrower than the score interval of as many independent items without a single difference. And where the
+    exact test cannot rule out "no difference", the interval holds 0.
     """
     assert len(base) == len(tuned) == len(clusters) > 0
     a, b = np.asarray(base, np.float64), np.asarray(tuned, np.float64)
@@ -73,7 +75,7 @@ def paired(
     diff = float(sums.sum() / n)
     se = _jackknife(sums, sizes)
     p = sign_flip(sums)
-    low, high = _interval(diff, se, sizes, bound)
+    low, high = _interval(diff, se, sizes, _skewness(sums - diff * sizes), bound)
     if p > 1 - LEVEL:
         low, high = min(low, 0.0), max(high, 0.0)
     return Difference(float(a.mean()), float(b.mean()), diff, (low, high), se, p, n, count)
@@ -97,13 +99,23 @@ def _jackknife(sums: Floats, sizes: Floats) -> float:
     return float(np.sqrt((count - 1) / count * np.sum((without - total / n) ** 2)))
 
 
-def _interval(diff: float, se: float, sizes: Floats, bound: float) -> tuple[float, float]:
+def _skewness(residuals: Floats) -> float:
+    spread = float(np.mean(residuals**2))
+    return float(np.mean(residuals**3)) / spread**1.5 if spread > 1e-18 else 0.0
+
+
+def _interval(diff: float, se: float, sizes: Floats, skewness: float, bound: float) -> tuple[float, float]:
     count = len(sizes)
-    half = float(stats.t.ppf((1 + LEVEL) / 2, count - 1)) * se if count > 1 else math.inf
+    if count < 2:
+        return -bound, bound
+    t = float(stats.t.ppf((1 + LEVEL) / 2, count - 1))
+    lean = skewness * (1 + 2 * t**2) / (6 * math.sqrt(count))
+    below, above = se * (t + max(0.0, -lean)), se * (t + max(0.0, lean))
+    least = 0.0
     if math.isfinite(bound):
         z2 = float(stats.norm.ppf((1 + LEVEL) / 2)) ** 2
-        half = max(half, bound * z2 / (independent(float(sizes.sum()), count) + z2))
-    return max(diff - half, -bound), min(diff + half, bound)
+        least = bound * z2 / (independent(float(sizes.sum()), count) + z2)
+    return max(diff - max(below, least), -bound), min(diff + max(above, least), bound)
 
 
 def independent(n: float, clusters: int) -> float:
