@@ -37,8 +37,10 @@ def runs(
 ) -> None:
     """List what has been run: when, for which goal, the verdict, and the time planned and taken."""
     if rebuild:
-        ledger, names = Ledger.rebuild(folder)
+        ledger, names, complaints = Ledger.rebuild(folder)
         typer.echo(f"registered {words.plural(len(names), 'run')} of {folder}", err=True)
+        for complaint in complaints:
+            typer.echo(f"left out: {complaint}", err=True)
     else:
         ledger = Ledger.existing(folder / NAME)
     known = ledger.runs()

@@ -62,8 +62,8 @@ def resulting(result: Mapping[str, Any], root: Path) -> dict[str, Any]:
 
 def remembered(folder: Path) -> dict[str, Any]:
     """All columns that a finished or abandoned run's folder tells, for a ledger that was lost."""
-    first, last = _times(folder)
-    columns: dict[str, Any] = {**described(folder), **planned(folder), "started": first, "finished": last}
+    columns: dict[str, Any] = {**described(folder), **planned(folder)}
+    columns["started"], columns["finished"] = _times(folder)
     result = read_json(folder / RESULT) if (folder / RESULT).is_file() else None
     columns["status"] = "interrupted" if result is None else "finished"
     if result is not None:

@@ -53,20 +53,27 @@ class Ledger:
         return cls.open(path)
 
     @classmethod
-    def rebuild(cls, root: Path) -> tuple[Ledger, list[str]]:
-        """Register every run folder in `root`, in a new file if the old one is damaged; returns the names too.
+    def rebuild(cls, root: Path) -> tuple[Ledger, list[str], list[str]]:
+        """Register every run folder in `root`, in a new file if the old one is damaged.
 
-        A damaged ledger is kept beside the new one, under the name ledger.sqlite.damaged.
+        Returns the ledger, the names that it registered, and a sentence for each folder that cannot be read. A
+        damaged ledger is kept beside the new one, as ledger.sqlite.damaged. Raises DataError if there is no `root`.
         """
+        if not root.is_dir():
+            raise DataError(f"{root}: there is no such folder, so there are no runs to register.")
         path = root / NAME
         if path.is_file() and not database.is_sound(path):
             for suffix in ("-wal", "-shm"):
                 path.with_name(NAME + suffix).unlink(missing_ok=True)
             path.replace(path.with_name(f"{NAME}.damaged"))
-        if not root.is_dir():
-            raise DataError(f"{root}: there is no such folder, so there are no runs to register.")
         ledger = cls.open(path)
-        return ledger, [ledger.absorb(p.parent) for p in sorted(root.glob(f"*/{folder.RECIPE}"))]
+        names, complaints = [], []
+        for recipe in sorted(root.glob(f"*/{folder.RECIPE}")):
+            try:
+                names.append(ledger.absorb(recipe.parent))
+            except DataError as error:
+                complaints.append(str(error))
+        return ledger, names, complaints
 
     def begin(self, run: Path, *, machine: Mapping[str, Any], code: str, accepted: Mapping[int, str]) -> str:
         """Put a run on record that starts or goes on now; returns its name, by which the other methods know it.
