@@ -9,12 +9,12 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from scipy import stats
+from scipy import special
 
 from danlu.evaluation.statistics import CORRELATION, LEVEL, MIN_CLUSTERS, Difference, independent
 
 POWER = 0.8
-_Z = float(stats.norm.ppf((1 + LEVEL) / 2) + stats.norm.ppf(POWER))  # 2.80
+_Z = float(special.ndtri((1 + LEVEL) / 2) + special.ndtri(POWER))  # 2.80
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def detectable(n: int, clusters: int, assumption: Assumption) -> float | None:
     """
     if clusters < MIN_CLUSTERS:
         return None
-    quantiles = stats.t.ppf((1 + LEVEL) / 2, clusters - 1) + stats.t.ppf(POWER, clusters - 1)
+    quantiles = special.stdtrit(clusters - 1, (1 + LEVEL) / 2) + special.stdtrit(clusters - 1, POWER)
     return float(quantiles * assumption.deviation / math.sqrt(independent(n, clusters)))
 
 

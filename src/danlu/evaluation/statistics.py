@@ -18,7 +18,7 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 Floats = NDArray[np.float64]
 
@@ -108,12 +108,12 @@ def _interval(diff: float, se: float, sizes: Floats, skewness: float, bound: flo
     count = len(sizes)
     if count < 2:
         return -bound, bound
-    t = float(stats.t.ppf((1 + LEVEL) / 2, count - 1))
+    t = float(special.stdtrit(count - 1, (1 + LEVEL) / 2))
     lean = skewness * (1 + 2 * t**2) / (6 * math.sqrt(count))
     below, above = se * (t + max(0.0, -lean)), se * (t + max(0.0, lean))
     least = 0.0
     if math.isfinite(bound):
-        z2 = float(stats.norm.ppf((1 + LEVEL) / 2)) ** 2
+        z2 = float(special.ndtri((1 + LEVEL) / 2)) ** 2
         least = bound * z2 / (independent(float(sizes.sum()), count) + z2)
     return max(diff - max(below, least), -bound), min(diff + max(above, least), bound)
 
@@ -135,7 +135,8 @@ def sign_flip(sums: Floats) -> float:
         return 1.0
     size = np.abs(differing)
     if np.allclose(size, size[0], rtol=1e-9, atol=0):
-        return float(stats.binomtest(int((differing > 0).sum()), k).pvalue)
+        wins = int((differing > 0).sum())
+        return min(1.0, 2 * float(special.bdtr(min(wins, k - wins), k, 0.5)))
     observed = abs(differing.sum())
     extreme = np.abs(_signs(k) @ differing) >= observed * (1 - 1e-9)
     if k <= _ENUMERATED:
