@@ -40,13 +40,14 @@ def decide(scenario: Sequence[Row], guard: Sequence[Row], *, guarded: bool) -> D
     deciding = [row for row in guard if row.margin is not None]
     held = guarded and all(row.held == "yes" for row in deciding)
     ship = primary.verdict == "better" and held and not (prompted and prompted.verdict == "not_better")
-    parts = [_scenario_words(primary)]
+    said = [(primary.verdict == "better", _scenario_words(primary))]
     if prompted:
-        parts.append(_prompted_words(prompted))
-    parts += [_guard_words(row) for row in deciding]
+        said.append((prompted.verdict != "not_better", _prompted_words(prompted)))
+    said += [(row.held == "yes", _guard_words(row)) for row in deciding]
     if not guarded:
-        parts.append("there is no guard, and nothing ships unguarded")
-    return Decision(primary.verdict, ship, f"{'Ship' if ship else 'Do not ship'}: {'; '.join(parts)}.")
+        said.append((False, "there is no guard, and nothing ships unguarded"))
+    said.sort(key=lambda part: part[0])  # what stands against shipping comes first
+    return Decision(primary.verdict, ship, f"{'Ship' if ship else 'Do not ship'}: {'; '.join(t for _, t in said)}.")
 
 
 def _scenario_words(row: Row) -> str:
@@ -86,8 +87,8 @@ def _change(row: Row) -> str:
     d = row.difference
     if not all(map(math.isfinite, d.ci95)):
         return f"{_amount(d.diff, row)}, without an interval"
-    low, high = d.ci95
-    return f"{_amount(d.diff, row)}, 95% interval {_amount(low, row)} to {_amount(high, row)}"
+    low, high = (_amount(end, row).partition(" ")[0] for end in d.ci95)
+    return f"{_amount(d.diff, row)}, 95% interval {low} to {high}"
 
 
 def _more(row: Row, distance: float) -> str:
@@ -96,7 +97,7 @@ def _more(row: Row, distance: float) -> str:
         return f", and fewer than {MIN_CLUSTERS} groups can show nothing"
     needed = items_needed(row.difference, distance)
     if needed is None:
-        return ", and more items would not change that"
+        return ", and more items of the kind would not help"
     more = max(needed - row.difference.n, 1)
     return f", about {more:,} more items would decide"
 

@@ -9,6 +9,7 @@ import pytest
 from danlu.artefact import hash_folder, read_json
 from danlu.errors import DataError
 from danlu.evaluation import choice, overlap_texts, power, read_items, write_items
+from danlu.evaluation.statistics import Difference
 from danlu.recipe.evaluation import Evaluation
 
 HELD_OUT = {"kind": "held-out", "path": "held-out.jsonl"}
@@ -142,3 +143,11 @@ def test_the_detectable_effect_is_the_textbook_one():
     assert power.detectable(2000, 2000, power.CHOICES) == pytest.approx(2.8016 * math.sqrt(0.2 / 2000), rel=2e-3)
     assert power.detectable(60, 30, power.REPLIES) > power.detectable(60, 60, power.REPLIES)
     assert power.detectable(60, 5, power.REPLIES) is None
+
+
+def test_items_still_needed_are_those_that_bring_the_standard_error_down():
+    measured = Difference(0.5, 0.49, -0.01, (-0.05, 0.03), 0.02, 0.6, 400, 400)
+    assert power.items_needed(measured, 0.04) == pytest.approx(400 * (2.8016 * 0.02 / 0.04) ** 2, abs=2)
+    assert power.items_needed(measured, 0.0) is None  # no number of items tells a difference from itself
+    few = Difference(0.5, 0.4, -0.1, (-0.2, 0.0), 0.001, 0.1, 8, 4)
+    assert power.items_needed(few, 0.1) == 12  # six groups are needed all the same
