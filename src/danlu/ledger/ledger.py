@@ -151,7 +151,9 @@ class Ledger:
         rows = []
         for run in reversed(self.runs()):
             plan, actual = run.plan, run.actual
-            if run.status != "finished" or not plan or not actual or plan["hardware"]["name"] != hardware:
+            if run.status != "finished" or not plan or not actual:
+                continue
+            if (plan.get("hardware") or {}).get("name") != hardware:
                 continue
             stages = [s for s in actual["stages"] if (s["name"], s.get("key")) not in told]
             told |= {(s["name"], s["key"]) for s in stages if s.get("key")}

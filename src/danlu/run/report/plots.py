@@ -211,11 +211,7 @@ def _thousands(value: float) -> str:
 
 
 def _smooth(values: Sequence[float]) -> list[float]:
-    """The mean over about a tenth of the steps around each; at the ends over as many as there are on either side."""
+    """The mean over about a tenth of the steps around each; near an end, over those that there are."""
     reach = max(1, len(values) // 20)
-    found = []
-    for number in range(len(values)):
-        wide = min(reach, number, len(values) - 1 - number)
-        near = values[number - wide : number + wide + 1]
-        found.append(sum(near) / len(near))
-    return found
+    parts = (values[max(0, n - reach) : n + reach + 1] for n in range(len(values)))
+    return [sum(part) / len(part) for part in parts]

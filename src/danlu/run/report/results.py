@@ -110,7 +110,7 @@ def _scenario_table(rows: Sequence[Row], few_shot: Mapping[str, Row]) -> Table:
 
 def _few_shot_table(rows: Sequence[Row]) -> Table:
     return table(
-        "Tuned against the base with two worked examples",
+        "Tuned against the base with 2 examples",
         "<Metric | Base, 2 examples | Tuned | Change | 95% interval | Items | Groups | <Tuned is",
         [[words.metric(row["metric"]), words.level(row["base"], row), *_change(row)] for row in rows],
     )
