@@ -75,8 +75,7 @@ def show(made: Plan, console: Console) -> None:
         if lines:
             console.print()
             console.print(title)
-            for line in lines:
-                console.print(f"  - {line}")
+            console.print(_listed(lines))
 
 
 def verdict(described: Mapping[str, Any]) -> str:
@@ -100,6 +99,13 @@ def _bars(rows: Iterable[tuple[str, float, str]]) -> Table:
     table = Table.grid(padding=(0, 2))
     for name, value, text in kept:
         table.add_row(f"  {name}", f"[cyan]{'█' * round(_BAR * value / largest) or '▏'}[/cyan]", text)
+    return table
+
+
+def _listed(lines: Iterable[str]) -> Table:
+    table = Table.grid(padding=(0, 1))
+    for line in lines:
+        table.add_row("  -", line)
     return table
 
 

@@ -204,7 +204,7 @@ def _bottleneck(stages: tuple[StageTime, ...], work: clock.Seconds, device: Devi
     shares = f"{longest.name} takes {longest.time_s / total:.0%} of the time"
     cause = work.largest()
     share = getattr(work, cause) / sum(getattr(work, name) for name in work.__slots__)
-    return f"{shares}; {share:.0%} of a training step on the {device.kind.upper()} is {_CAUSES[cause]}."
+    return f"{shares}; {share:.0%} of training on this {device.kind.upper()} goes into {_CAUSES[cause]}."
 
 
 def _cost(device: Device, time_s: float) -> dict[str, Any] | None:
