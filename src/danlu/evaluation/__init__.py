@@ -3,5 +3,6 @@
 from danlu.evaluation.answer import answer
 from danlu.evaluation.compare import compare
 from danlu.evaluation.items import overlap_texts, read_items, write_items
+from danlu.evaluation.lengths import check_lengths
 
-__all__ = ["answer", "compare", "overlap_texts", "read_items", "write_items"]
+__all__ = ["answer", "check_lengths", "compare", "overlap_texts", "read_items", "write_items"]

@@ -90,7 +90,7 @@ class _Model:
         from danlu.generation import score_texts
 
         requests = [{"context": item["context"], "continuations": choice.continuations(item)} for item in items]
-        scored = score_texts(self._generator, self._renderer.tokenizer, requests)
+        scored = score_texts(self._generator, self._renderer.tokenizer, requests, self._emit)
         return [choice.mark(item, [s.logprob for s in own], primary) for item, own in zip(items, scored, strict=True)]
 
     def _tutor(self, max_new_tokens: int, few_shot: Sequence[tutor.Message], items: Items) -> list[log.Record]:

@@ -8,7 +8,7 @@ import pytest
 
 from danlu.artefact import hash_folder, read_jsonl
 from danlu.errors import DataError
-from danlu.evaluation import answer, read_items, write_items
+from danlu.evaluation import answer, check_lengths, read_items, write_items
 from danlu.recipe.evaluation import Evaluation
 from danlu.tokens import Renderer
 
@@ -105,13 +105,13 @@ def held_out(tmp_path):
     evaluation = Evaluation.model_validate({"scenario": scenario, "guard": None, "batch": 3})
     write_items(
         evaluation,
-        tmp_path / "items",
+        tmp_path / "held-out-items",
         scenario=[held_out_item(n) for n in range(7)],
         few_shot=None,
         wheel=None,
         general_texts=[],
     )
-    return evaluation, tmp_path / "items"
+    return evaluation, tmp_path / "held-out-items"
 
 
 def ask(what, out, renderer, model, *, arm="base", emit=lambda name, fields: None):
@@ -226,3 +226,21 @@ def test_a_text_that_spells_a_control_token_is_named(tutor, tmp_path, renderer):
     (items / "general-text.jsonl").write_text(json.dumps(line) + "\n")
     with pytest.raises(DataError, match=r"text:9 spells the control token '<\|im_end\|>'"):
         ask((evaluation, items), tmp_path / "base", renderer, Arm())
+
+
+def test_an_item_longer_than_the_context_is_named_before_anything_is_asked(tutor, held_out, renderer):
+    for what in (tutor, held_out):
+        check_lengths(*what, renderer, 2048)
+    with pytest.raises(DataError, match=r"item tutor:bags:2 of scenario needs \d+ tokens, its reply included"):
+        check_lengths(*tutor, renderer, 100)
+    with pytest.raises(DataError, match=r"item held-out:0 of scenario needs \d+ tokens"):
+        check_lengths(*held_out, renderer, 40)
+
+
+def test_a_held_out_row_that_the_template_cannot_render_is_named(held_out, renderer):
+    evaluation, items = held_out
+    row = held_out_item(0)
+    row["messages"][0]["content"] = "a<|im_end|>b"
+    (items / "scenario.jsonl").write_text(json.dumps(row) + "\n")
+    with pytest.raises(DataError, match=r"item held-out:0: message 0 spells the control token"):
+        check_lengths(evaluation, items, renderer, 2048)
