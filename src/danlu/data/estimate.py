@@ -10,6 +10,7 @@ from typing import Any
 from danlu.data.overlong import fit
 from danlu.data.row import Row
 from danlu.data.sources import read_source
+from danlu.errors import DataError
 from danlu.recipe.data import Data, GeneratedSource
 from danlu.tokens import Renderer
 
@@ -20,20 +21,28 @@ def estimate(data: Data, *, renderer: Renderer, root: Path) -> dict[str, dict[st
     """{source: {rows, tokens, supervised_tokens}} of one pass over the data, as shares and overlong rows leave it.
 
     Files are read once, for their number of rows; at most 64 rows a source are rendered. Copies and bad rows are
-    counted as if they stayed. Raises what `build` raises for the rows in the sample.
+    counted as if they stayed. Raises what `build` raises for the rows in the sample, DataError if none of them fits.
     """
     counted = {}
+    longest = 0
     for source in data.sources:
         rows, sample = _sample(read_source(source, data, root, SAMPLE), data.seed)
         if isinstance(source, GeneratedSource):
             rows = source.rows
-        documents = [document for row in sample for document in fit(row, data, renderer).documents]
+        fitted = [fit(row, data, renderer) for row in sample]
+        longest = max(longest, *(one.longest for one in fitted))
+        documents = [document for one in fitted for document in one.documents]
         scale = rows * source.share / len(sample)
         counted[source.name] = {
             "rows": round(rows * source.share),
             "tokens": round(scale * sum(len(document.ids) for document in documents)),
             "supervised_tokens": round(scale * sum(sum(document.mask[1:]) for document in documents)),
         }
+    if not any(source["tokens"] for source in counted.values()):
+        raise DataError(
+            f"no row that was looked at fits: data.max_length is {data.max_length:,}, the longest row has {longest:,} "
+            f"tokens, and data.overlong={data.overlong} keeps none. Raise data.max_length, or choose another policy."
+        )
     return counted
 
 

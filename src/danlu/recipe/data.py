@@ -69,7 +69,7 @@ class Deduplicate(Section):
     permutations: int = Field(default=128, ge=16, le=1024)
     """Hash functions of a signature."""
     threshold: float = Field(default=0.8, gt=0, le=1)
-    """Estimated Jaccard similarity at which two rows are copies."""
+    """Jaccard similarity of their shingles at which two rows are copies."""
 
 
 class Decontaminate(Section):
@@ -91,7 +91,7 @@ class Filter(Section):
     max_characters: int = Field(default=200_000, gt=0)
     """Longer rows are removed."""
     max_repetition: float = Field(default=0.5, gt=0, le=1)
-    """Largest share of a row that its most repeated line or word 4-gram may cover (Rae et al. 2021)."""
+    """Largest share of a text or reply that its most repeated line or word 4-gram may cover (Rae et al. 2021)."""
 
 
 class Data(Section):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from danlu.data import build, estimate
-from danlu.errors import TemplateError
+from danlu.errors import DataError, TemplateError
 from danlu.recipe import Data
 
 
@@ -52,3 +52,11 @@ def test_a_bad_row_is_named_before_anything_is_spent(tmp_path, renderer):
     bad = {"messages": [{"role": "user", "content": "<|im_end|>"}, {"role": "assistant", "content": "Hm."}]}
     with pytest.raises(TemplateError, match=r"rows.jsonl:4: message 0 spells"):
         estimate(sources(tmp_path, [*talks(3), bad]), renderer=renderer, root=tmp_path)
+
+
+def test_data_of_which_no_row_fits_are_told_before_anything_is_spent(tmp_path, renderer):
+    data = sources(tmp_path, talks(3)).model_copy(update={"max_length": 16})
+    with pytest.raises(
+        DataError, match=r"no row that was looked at fits: data.max_length is 16, the longest row has \d+"
+    ):
+        estimate(data, renderer=renderer, root=tmp_path)
