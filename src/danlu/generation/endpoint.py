@@ -74,11 +74,11 @@ class EndpointChat:
         try:
             choice = answer["choices"][0]
             text = choice["message"]["content"] or ""
-            reason = "length" if choice.get("finish_reason") == "length" else "stop"
+            cut = choice.get("finish_reason") == "length"
             count = int((answer.get("usage") or {}).get("completion_tokens") or 0)
         except (KeyError, IndexError, TypeError, AttributeError) as error:
             raise EndpointError(f"{self._url}: the answer is no chat completion ({str(answer)[:120]}).") from error
-        return Reply(text.strip(), reason, count)
+        return Reply(text.strip(), "length" if cut else "stop", count)
 
     def _post(self, body: Mapping[str, Any]) -> Any:
         problem = ""

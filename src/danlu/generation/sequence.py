@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 
@@ -23,7 +24,7 @@ class Sequence:
     slot: int = -1
     cached: int = 0
     text: str | None = None
-    finish_reason: str | None = None
+    finish_reason: Literal["stop", "length"] | None = None
     draws: torch.Generator = field(init=False)
 
     def __post_init__(self) -> None:
@@ -53,5 +54,5 @@ class Sequence:
     def completion(self, tokenizer: Tokenizer) -> Completion:
         """What it came to."""
         text = tokenizer.decode(self.ids) if self.text is None else self.text
-        reason = "stop" if self.finish_reason == "stop" else "length"
-        return Completion(tuple(self.ids), text, tuple(self.logprobs), reason)
+        assert self.finish_reason is not None
+        return Completion(tuple(self.ids), text, tuple(self.logprobs), self.finish_reason)
