@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from danlu.model import causal
+
 _SIMILAR = 1.25  # documents share a batched product when the longest is at most this much longer than the shortest
 
 
@@ -68,10 +70,17 @@ class _Group:
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """(T, H, K) → this group's real tokens (·, H, K)."""
         batched = (x if self.is_whole else x[self.gather] for x in (q, k, v))
-        q, k, v = (x.unflatten(0, self.shape).transpose(1, 2) for x in batched)  # (N, H, L, K)
-        seen = scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=q.shape[1] != k.shape[1])
-        flat = seen.transpose(1, 2).flatten(0, 1)  # (N·L, H, K)
+        q, k, v = (x.unflatten(0, self.shape) for x in batched)  # (N, L, H, K)
+        flat = _causal(q, k, v).flatten(0, 1)  # (N·L, H, K)
         return flat if self.is_dense else flat[self.keep]
+
+
+def _causal(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """q (N, L, H, K), k and v (N, L, G, K) → (N, L, H, K), with the faster kernel of the device."""
+    if q.device.type == "cpu":
+        return causal.attend(q, k, v)
+    q, k, v = (x.transpose(1, 2) for x in (q, k, v))
+    return scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=q.shape[1] != k.shape[1]).transpose(1, 2)
 
 
 def _similar(lengths: Sequence[int]) -> list[list[int]]:
