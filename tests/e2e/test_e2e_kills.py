@@ -19,19 +19,19 @@ MEASURED = re.compile(r"<!-- measured -->.*?<!-- /measured -->", re.DOTALL)
 STAGES = ["base", "items", "plan", "data", "train", "evaluate", "report"]
 RECIPE = """
 name: killed
-base: {{model: {base}}}
+base: {model: base}
 data:
   max_length: 128
-  sources: [{{name: mine, path: rows.jsonl, licence: own, held_out: held.jsonl}}]
+  sources: [{name: mine, path: rows.jsonl, licence: own, held_out: held.jsonl}]
 training:
-  optimizer: {{lr: 1e-2}}
-  adapter: {{kind: lora, rank: 4, alpha: 8}}
+  optimizer: {lr: 1e-2}
+  adapter: {kind: lora, rank: 4, alpha: 8}
   batch_tokens: 512
   epochs: 2
   checkpoint_every_steps: 3
 evaluation:
-  scenario: {{kind: held-out, path: held.jsonl, samples: 3, max_new_tokens: 12}}
-  guard: {{tasks: [general-text]}}
+  scenario: {kind: held-out, path: held.jsonl, samples: 3, max_new_tokens: 12}
+  guard: {tasks: [general-text]}
   batch: 4
 threads: 1
 """
@@ -86,9 +86,12 @@ def workplace(tiny_base, tmp_path):
     def make(name):
         folder = tmp_path / name
         folder.mkdir()
+        shutil.copytree(tiny_base, folder / "base")
+        config = json.loads((folder / "base" / "config.json").read_text())
+        (folder / "base" / "config.json").write_text(json.dumps({**config, "max_position_embeddings": 1024}))
         write_jsonl(folder / "rows.jsonl", rows(60, 0))
         write_jsonl(folder / "held.jsonl", rows(9, 1))
-        (folder / "recipe.yaml").write_text(RECIPE.format(base=tiny_base))
+        (folder / "recipe.yaml").write_text(RECIPE)
         return folder
 
     return make
@@ -112,7 +115,7 @@ def test_kills_at_any_moment_change_nothing(workplace):
             done = [s for s in STAGES if (folder / "runs" / "killed" / s).exists()]
             killed_in.append(STAGES[len(done)] if len(done) < len(STAGES) else "end")
             continue
-        out, err = process.communicate()
+        _, err = process.communicate()
         assert process.returncode == 0, err.decode()
         assert evidence(folder) == wanted, f"after kills in {killed_in}"
         shutil.rmtree(folder)

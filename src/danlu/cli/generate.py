@@ -52,7 +52,7 @@ def generate(
 
 def read_prompts(file: Path, folder: Path) -> list[Sequence[int]]:
     """Ids of each row's prompt or messages. Raises DataError or TemplateError naming the line."""
-    prompts = []
+    prompts: list[Sequence[int]] = []
     tokenizer = Tokenizer.from_folder(folder)
     for number, value in read_jsonl(file):
         try:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from danlu import __version__
 from danlu.artefact import read_json
+from danlu.run.fingerprint import code_fingerprint, library_versions
 from danlu.run.machine import this_machine
 from danlu.run.stage import Context
 from danlu.run.stages.base import resolved
+from danlu.run.stages.data import DIVERSITY
 
 SCHEMA = "danlu/run-1"
 FILE = "run.json"
@@ -36,5 +39,16 @@ def describe(context: Context) -> dict[str, Any]:
         "accepted": {str(number): reason for number, reason in sorted(context.waivers.reasons.items())},
         "machine": this_machine().described(),
         "base": {name: getattr(base, name) for name in ("source", "licence", "sha256", "dequantised")},
+        **_diversity(context),
+        "code": code_fingerprint("danlu.run.carry"),
+        "versions": {"danlu": __version__, **library_versions("torch", "tokenizers", "safetensors", "gguf")},
         "recipe": context.recipe.model_dump(mode="json"),
     }
+
+
+def _diversity(context: Context) -> dict[str, Any]:
+    path = context.of("data") / DIVERSITY
+    if not path.is_file():
+        return {}
+    found = read_json(path)
+    return {"diversity": {name: found[name] for name in ("distinct_4", "mean_nearest", "max_nearest")}}
