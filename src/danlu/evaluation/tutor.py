@@ -19,7 +19,7 @@ _TRADE = (
     "add addition subtract take away multiply times divide share equal sum difference product quotient total amount "
     "number quantity half double twice calculate calculation compute work find solve step first next plan problem "
     "question answer unknown value change increase decrease remain left money cost price pay part whole length "
-    "area average"
+    "area average discount side both exercise distance height width weight time speed age"
 )
 
 
@@ -31,7 +31,9 @@ def verifiers(item: Mapping[str, Any], turn: str) -> dict[str, Verifier]:
     if turn == "first":
         return {
             "one_question": grading.one_question,
-            "gives_nothing_away": grading.gives_nothing_away(item["forbidden"]),
+            "gives_nothing_away": grading.all_of(
+                grading.gives_nothing_away(item["forbidden"]), grading.states_no_result(subject)
+            ),
             "in_role": in_role,
         }
     return {"final_number": grading.final_number(item["answer"]), "in_role": in_role}

@@ -2,7 +2,7 @@
 
 from danlu.grading.dialogue import addresses, brief, finished, in_role, one_question, speaks_for_itself
 from danlu.grading.mark import Mark, Reply, Verifier, all_of, exact
-from danlu.grading.number import final_number, gives_nothing_away, last_number
+from danlu.grading.number import final_number, gives_nothing_away, last_number, states_no_result
 
 __all__ = [
     "Mark",
@@ -19,4 +19,5 @@ __all__ = [
     "last_number",
     "one_question",
     "speaks_for_itself",
+    "states_no_result",
 ]

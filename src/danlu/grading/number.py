@@ -66,3 +66,25 @@ def gives_nothing_away(forbidden: Sequence[float]) -> Verifier:
         return Mark(True, "gives nothing away") if given is None else Mark(False, f"gives {given:g} away")
 
     return mark
+
+
+# "2. Add", "step 2", "1/5 of it"
+_LABEL = re.compile(r"^\s*\d+[.)]\s|\bstep\s+\d+|\d+/\d+", re.IGNORECASE | re.MULTILINE)
+_CLAIM = re.compile(r"\banswer(?:\s+is|:|\s*=)\W*(\d[\d.,]*)", re.IGNORECASE)
+
+
+def states_no_result(given: str) -> Verifier:
+    """No answer is claimed, and every number in digits stands in what was given: any other is a result, right or wrong.
+
+    Fractions and numbers in words are left alone ("how big is 1/5", "find one share", "the two sides").
+    """
+    known = numbers_in(given)
+
+    def mark(reply: Reply) -> Mark:
+        if claim := _CLAIM.search(reply.text):
+            return Mark(False, f"claims that the answer is {claim[1].rstrip('.,')}")
+        stated = [_value(found["digits"]) for found in _STATED.finditer(_LABEL.sub(" ", reply.text))]
+        new = next((number for number in stated if not any(_same(number, k) for k in known)), None)
+        return Mark(True, "states no result") if new is None else Mark(False, f"states the result {new:g}")
+
+    return mark

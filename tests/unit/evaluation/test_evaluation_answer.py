@@ -8,7 +8,7 @@ import pytest
 
 from danlu.artefact import hash_folder, read_jsonl
 from danlu.errors import DataError
-from danlu.evaluation import answer, check_lengths, read_items, write_items
+from danlu.evaluation import answer, check_lengths, compare, read_items, write_items
 from danlu.recipe.evaluation import Evaluation
 from danlu.tokens import Renderer
 
@@ -244,3 +244,40 @@ def test_a_held_out_row_that_the_template_cannot_render_is_named(held_out, rende
     (items / "scenario.jsonl").write_text(json.dumps(row) + "\n")
     with pytest.raises(DataError, match=r"item held-out:0: message 0 spells the control token"):
         check_lengths(evaluation, items, renderer, 2048)
+
+
+def test_an_engine_answers_every_kind_of_task_and_the_same_model_is_no_gain(tiny_base, wheel, renderer, tmp_path):
+    from danlu.generation import Engine, LocalChat
+
+    guard = {"tasks": ["arc-easy", "sciq", "general-text"], "items": 12}
+    evaluation = Evaluation.model_validate({"scenario": {"kind": "tutor", "max_new_tokens": 3}, "guard": guard})
+    items = [tutor_item(n) for n in range(2, 9)]
+    for item in items:
+        for turn in ("first", "closing"):
+            item[turn]["messages"] = item[turn]["messages"][-1:]  # the model holds 256 positions
+    write_items(
+        evaluation,
+        tmp_path / "items",
+        scenario=items,
+        few_shot={"messages": EXAMPLE},
+        wheel=wheel,
+        general_texts=TEXTS,
+    )
+    engine = Engine.from_folder(tiny_base, batch=4, precision="fp32")
+    for arm in ("base", "tuned"):
+        answer(
+            evaluation,
+            tmp_path / "items",
+            tmp_path / arm,
+            chat=LocalChat(engine, renderer),
+            generator=engine,
+            renderer=renderer,
+            arm=arm,
+            emit=lambda name, fields: None,
+        )
+    result = compare(evaluation, tmp_path / "items", tmp_path / "base", tmp_path / "tuned")
+    assert (result["verdict"], result["ship"]) == ("undecided", False)
+    assert [row["metric"] for row in result["guard"]] == ["accuracy", "arc-easy_acc", "sciq_acc", "general_text_loss"]
+    assert all(row["diff"] == 0 for row in result["scenario"] + result["guard"] if row["against"] == "base")
+    for record in records(tmp_path / "base" / "sciq.jsonl"):
+        assert len(record["choice_logprobs"]) == 4 and record["correct"] == record["acc"]

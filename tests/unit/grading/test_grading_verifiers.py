@@ -88,6 +88,23 @@ def test_nothing_is_given_away_in_digits_or_words(text, reason):
     assert reason is None or mark.reason == reason
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("What could you do with 3 and 14?", None),
+        ("First find one bag. Which two numbers do you need?", None),
+        ("1. Read it again.\n2) What do you know? Then to step 5.", None),
+        ("How big is 1/3 of the apples?", None),
+        ("What is the answer?", None),
+        ("The answer is 14. Is it not?", "claims that the answer is 14"),
+        ("3 + 14 = 17. Right?", "states the result 17"),
+    ],
+)
+def test_a_number_that_was_not_given_is_a_result_right_or_wrong(text, reason):
+    mark = grading.states_no_result("Three bags hold 14 apples each.")(Said(text))
+    assert (mark.passed, mark.reason) == (reason is None, reason or "states no result")
+
+
 PROBLEM = "Mia has 3 bags with 14 apples each. How many apples has she?"
 
 
@@ -126,7 +143,12 @@ def test_a_conjunction_names_its_first_failure():
 
 @given(st.text(), st.floats(allow_nan=False, allow_infinity=False))
 def test_no_text_makes_a_verifier_raise(text, answer):
-    for verifier in (grading.final_number(answer), grading.gives_nothing_away([answer]), grading.in_role(text, "", 5)):
+    for verifier in (
+        grading.final_number(answer),
+        grading.gives_nothing_away([answer]),
+        grading.states_no_result(text),
+        grading.in_role(text, "", 5),
+    ):
         assert isinstance(verifier(Said(text)).reason, str)
     grading.one_question(Said(text))
 
