@@ -25,7 +25,7 @@ from danlu.training.masters import Masters
 from danlu.training.objective.language import CHUNK
 
 _PROBE = 64  # tokens
-_MARGIN = 1.15  # temporaries that autograd does not keep, and what the allocator cannot reuse
+_MARGIN = 1.25  # temporaries that autograd does not keep, and what the allocator cannot reuse
 
 _ALLOCATION = re.compile("out of memory|allocate memory")  # CUDA's words, and the CPU allocator's
 
@@ -77,7 +77,8 @@ def rehearse(
 
 def _step_bytes(config: Training, decoder: Decoder, masters: Masters, micro: MicroBatch) -> float:
     """What a step adds: gradients and two moments in fp32, activations kept for backward, one chunk of logits."""
-    state = sum(3 * 4 * master.numel() for master in masters.values())
+    sizes = [4 * master.numel() for master in masters.values()]
+    state = 3 * sum(sizes) + 2 * max(sizes)  # and AdamW's temporaries
     chunk = min(CHUNK, len(micro.predicting)) * decoder.config.vocab_size * (4 + 2 + 2)
     return state + _MARGIN * (_kept_bytes(config, decoder, micro) + chunk)
 
