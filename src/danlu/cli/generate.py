@@ -29,7 +29,6 @@ def generate(
     top_p: Annotated[float, typer.Option(help="The fewest likeliest tokens whose shares reach this.")] = 1.0,
     min_p: Annotated[float, typer.Option(help="Tokens at least this share of the likeliest one's.")] = 0.0,
     max_new_tokens: Annotated[int, typer.Option(help="Longest completion.")] = 128,
-    batch: Annotated[int, typer.Option(min=1, help="Rows decoded together; changes time and memory only.")] = 32,
     as_json: Annotated[bool, typer.Option("--json", help="Print all items as one JSON object.")] = False,
 ) -> None:
     """Complete prompts, or reply to messages."""
@@ -38,7 +37,7 @@ def generate(
     from danlu.generation import Engine, Sampling
 
     sampling = Sampling(max_new_tokens=max_new_tokens, temperature=temperature, top_p=top_p, min_p=min_p, seed=seed)
-    done = Engine.from_folder(folder, batch=batch).generate(prompts, sampling)
+    done = Engine.from_folder(folder).generate(prompts, sampling)
     if as_json:
         items = [{"ids": c.ids, "text": c.text, "logprobs": c.logprobs, "finish_reason": c.finish_reason} for c in done]
         typer.echo(json.dumps({"schema": SCHEMA, "items": items}, ensure_ascii=False))
