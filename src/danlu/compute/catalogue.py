@@ -103,7 +103,7 @@ def cpu(name: str, *, isa: Isa, cores: int, clock_hz: float, memory_bytes: float
         memory_bytes_per_s=bandwidth,
         watts=watts,
         efficiency=_CPU_SHAPE_SHARE,
-        attention_flops_per_s=working * clock * 16,
+        attention_flops_per_s=working * clock * 18,
         op_s=6e-6,
         source=f"this machine: {cores} cores, {isa}, {clock_hz / 1e9:.1f} GHz nominal",
         assumptions=(

@@ -34,8 +34,8 @@ FORMULAS = (
     ),
     Formula(
         "keys a query sees",
-        "min(T, (T + 256) / 2) in a document of T tokens: causal, computed in blocks of queries",
-        "Dao et al. 2022, arXiv 2205.14135; the block is that of PyTorch's CPU kernel",
+        "min(T, (T + 64) / 2) in a document of T tokens: causal, computed in blocks of queries",
+        "Dao et al. 2022, arXiv 2205.14135; the block is that of danlu's own kernel for CPUs",
     ),
     Formula(
         "optimiser states",

@@ -20,6 +20,8 @@ from danlu.recipe import Lora, Training
 Phase = Literal["train", "save", "evaluate"]
 CHUNK = 512  # positions whose logits exist at one time
 _LOGIT_BYTES = 8  # fp32, twice: the logits, and what logsumexp makes of them
+_PASS_TOKENS = 2048  # of prompts in one forward pass, at least one prompt
+_LOGIT_ROWS = 256  # whose logits are held at once in scoring
 _SCATTER = 1.4  # what the allocator holds over what is used, measured over micro-batches of 250 to 4,000 tokens
 _PROCESS_BYTES = {"cpu": 450e6, "gpu": 900e6}  # Python with torch, kernels' scratch; on a GPU its context
 
@@ -124,22 +126,31 @@ def _states(shapes: Shapes, training: Training) -> dict[str, float]:
 
 
 def _evaluation(shapes: Shapes, workload: Workload, size: int, process: float) -> dict[str, float]:
-    """Weights, the cache of keys and values for a full batch, and one forward pass over prompts."""
-    cache, prompts = 0.0, 0.0
+    """Weights, the cache of keys and values for a full batch, and one forward pass over prompts or texts to score."""
+    cache, pass_ = 0.0, 0.0
     for questions in workload.questions:
         together = min(workload.batch, questions.count)
-        cache = max(cache, together * (questions.prompt + questions.new_tokens) * shapes.kv_bytes_per_token * size / 2)
-        prompts = max(prompts, together * questions.prompt)
+        context = questions.prompt + questions.new_tokens
+        cache = max(cache, (together + 1) * context * shapes.kv_bytes_per_token * size / 2)  # one slot holds the shared
+        tokens = together * (questions.prompt - questions.shared)
+        pass_ = max(pass_, _pass_bytes(shapes, tokens, questions.prompt, size))
     for scoring in workload.scoring:
-        prompts = max(prompts, min(workload.batch, scoring.count) * scoring.tokens)
-    widths = 4 * shapes.width + 3 * shapes.ffn_width + 2 * shapes.num_heads * shapes.head_width
-    layer = float(size * prompts * widths)
-    logits = float(min(CHUNK, workload.batch) * shapes.vocab_size * _LOGIT_BYTES)
+        pass_ = max(
+            pass_, _pass_bytes(shapes, min(workload.batch, scoring.count) * scoring.tokens, scoring.tokens, size)
+        )
+    logits = float(min(_LOGIT_ROWS, 8 * workload.batch) * shapes.vocab_size * _LOGIT_BYTES)
     return {
         "weights": float(size * shapes.num_parameters),
         "cache of keys and values": cache,
-        "activations": layer,
+        "activations": pass_,
         "logits": logits,
-        "allocator": (_SCATTER - 1) * (cache + layer + logits),
+        "allocator": (_SCATTER - 1) * (pass_ + logits),
         "process": process,
     }
+
+
+def _pass_bytes(shapes: Shapes, tokens: float, context: float, size: int) -> float:
+    """One layer's activations of a pass, and its scores, twice in fp32 and once in the type of the products."""
+    tokens = min(tokens, max(_PASS_TOKENS, context))
+    widths = 4 * shapes.width + 3 * shapes.ffn_width + 2 * shapes.num_heads * shapes.head_width
+    return tokens * (size * widths + (8 + size) * shapes.num_heads * context)

@@ -15,7 +15,7 @@ from danlu.errors import CheckpointError
 from danlu.recipe import Lora, Training
 
 _ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
-_ATTENTION_BLOCK = 256  # queries that a kernel handles together: what they may not see is computed up to here
+_ATTENTION_BLOCK = 64  # queries that a kernel handles together: what they may not see is computed up to here
 
 
 @dataclass(frozen=True, slots=True)

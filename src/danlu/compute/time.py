@@ -22,10 +22,12 @@ STAGES: tuple[StageName, ...] = ("base", "items", "data", "train", "evaluate", "
 
 _STEP_TRAFFIC = 12.0  # bytes that a step's element-wise operations move, for each byte that autograd keeps
 _FORWARD_TRAFFIC = 1.0  # the same of a forward pass alone
-_LOGIT_TRAFFIC = 250.0  # bytes moved for each logit of the loss, forward and backward
+_LOGIT_TRAFFIC = 120.0  # bytes moved for each logit of the loss, forward and backward
 _OPTIMISER_TRAFFIC = 80.0  # bytes moved for each trained parameter by clipping and AdamW
 _STEP_OPS, _FORWARD_OPS = 220, 40  # operations started for each layer and micro-batch
-_CACHE_TRAFFIC = 3.0  # each decoding step reads the cache, and copies what it appends to
+_CACHE_TRAFFIC = 5.0  # bytes that a decoding step moves for each byte of the cache: it is read, and scored in fp32
+_SCORE_TRAFFIC = 60.0  # bytes moved for each score of a query and a key, masked and in fp32
+_FORWARD_LOGIT_TRAFFIC = 16.0  # bytes moved for each logit that is only read
 _DISK_BYTES_PER_S = 1e9
 _START_S = 4.0  # importing torch, reading weights
 _ROW_S = 0.004  # rendering, filtering and comparing one row of data
@@ -130,10 +132,14 @@ def evaluate(shapes: Shapes, precision: Precision, workload: Workload, device: D
 
 def _answer(shapes: Shapes, precision: Precision, questions: Questions, batch: int, device: Device) -> Seconds:
     """Prompts are read once; then each step decodes one token of every reply, and reads weights and cache."""
-    tokens = questions.count * questions.prompt
     batches = math.ceil(questions.count / batch)
-    prompts = _forward(shapes, precision, device, tokens, questions.prompt, questions.count, batches)
-    together = questions.count / max(batches, 1)
+    together = questions.count / batches
+    prompts = _Pass(
+        tokens=questions.count * (questions.prompt - questions.shared) + batches * questions.shared,
+        context=questions.prompt,
+        head=questions.count,
+        count=batches,
+    )
     context = questions.prompt + questions.new_tokens / 2
     weights = shapes.layer_matrix_parameters + shapes.head_parameters
     wide = 1 if precision == "bf16" else 2
@@ -143,20 +149,42 @@ def _answer(shapes: Shapes, precision: Precision, questions: Questions, batch: i
         bytes=read / device.memory_bytes_per_s,
         host=_FORWARD_OPS * shapes.num_layers * device.op_s,
     )
-    return prompts.plus(step.times(batches * questions.new_tokens))
+    return _forward(shapes, precision, prompts, device).plus(step.times(batches * questions.new_tokens))
 
 
 def _score(shapes: Shapes, precision: Precision, scoring: Scoring, batch: int, device: Device) -> Seconds:
-    tokens, head = scoring.count * scoring.tokens, scoring.count * scoring.continuation
-    return _forward(shapes, precision, device, tokens, scoring.tokens, head, math.ceil(scoring.count / batch))
+    passes = _Pass(
+        tokens=scoring.count * scoring.tokens,
+        context=scoring.tokens,
+        head=scoring.count * scoring.continuation,
+        count=math.ceil(scoring.count / batch),
+    )
+    return _forward(shapes, precision, passes, device)
 
 
-def _forward(  # noqa: PLR0917
-    shapes: Shapes, precision: Precision, device: Device, tokens: float, document: float, head: float, batches: int
-) -> Seconds:
-    flops = shapes.forward(tokens, document, head)
-    moved = _FORWARD_TRAFFIC * 24 * shapes.num_layers * shapes.width * tokens + 8.0 * shapes.vocab_size * head
-    return _work(device, precision, flops, moved, _FORWARD_OPS * shapes.num_layers * batches)
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """`count` forward passes over `tokens` in all, which see `context` keys each; `head` of them get logits."""
+
+    tokens: float
+    context: float
+    head: float
+    count: int
+
+
+def _forward(shapes: Shapes, precision: Precision, passes: _Pass, device: Device) -> Seconds:
+    """Inference pads to one length and masks, so every key is computed; its scores are held in fp32."""
+    scores = shapes.num_layers * shapes.num_heads * passes.context * passes.tokens
+    flops = Flops(
+        matrices=2 * (shapes.layer_matrix_parameters * passes.tokens + shapes.head_parameters * passes.head),
+        attention=4 * shapes.head_width * scores,
+    )
+    moved = (
+        _FORWARD_TRAFFIC * shapes.num_layers * (12 * shapes.width + 8 * shapes.ffn_width) * passes.tokens
+        + _SCORE_TRAFFIC * scores
+        + _FORWARD_LOGIT_TRAFFIC * shapes.vocab_size * passes.head
+    )
+    return _work(device, precision, flops, moved, _FORWARD_OPS * shapes.num_layers * passes.count)
 
 
 def other_stages(shapes: Shapes, workload: Workload) -> Mapping[StageName, float]:

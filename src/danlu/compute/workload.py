@@ -9,12 +9,14 @@ from dataclasses import dataclass
 class Questions:
     """Replies of one kind that every arm gives: `count` prompts of `prompt` tokens on average.
 
-    new_tokens: longest reply. arms: how many times they are asked (base, base with examples, tuned).
+    shared: tokens that all of them begin with, which are computed once a batch. new_tokens: longest reply. arms: how
+    many times they are asked (base and tuned).
     """
 
     count: int
     prompt: float
     new_tokens: int
+    shared: float = 0.0
     arms: float = 2.0
 
 

@@ -93,9 +93,11 @@ def workload_of(recipe: Recipe, *, root: Path, renderer: Renderer) -> Workload:
 
 def _questions(scenario: TutorScenario | HeldOutScenario, root: Path, renderer: Renderer) -> Iterator[Questions]:
     if isinstance(scenario, HeldOutScenario):
-        prompts = [len(renderer.prompt(row.messages[:-1])) for row in _held_out(scenario, root) if row.text is None]
+        prompts = [
+            renderer.prompt(row.messages[:-1], row.tools) for row in _held_out(scenario, root) if row.text is None
+        ]
         if prompts and scenario.samples:
-            yield Questions(scenario.samples, fmean(prompts), scenario.max_new_tokens)
+            yield _asked(scenario.samples, prompts, scenario.max_new_tokens, arms=2)
         return
     sets = [(tutor.held_out(min(_SAMPLE, scenario.problems), scenario.seed), scenario.problems)]
     if scenario.gsm8k is not None:
@@ -103,17 +105,21 @@ def _questions(scenario: TutorScenario | HeldOutScenario, root: Path, renderer: 
         sets.append((tutor.gsm8k(root / scenario.gsm8k, min(_SAMPLE, count), scenario.seed), count))
     for items, count in sets:
         for turn in ("first", "closing"):
-            plain = fmean(len(renderer.prompt(item[turn]["messages"])) for item in items)
-            yield Questions(count, plain, scenario.max_new_tokens)
-            if scenario.few_shot:
-                yield Questions(count, plain + _examples(items[0], renderer), scenario.max_new_tokens, arms=1)
+            for shown, arms in (([], 2), (tutor.few_shot(), 1)):
+                if arms == 2 or scenario.few_shot:
+                    asked = [renderer.prompt(_with_examples(item[turn]["messages"], shown)) for item in items]
+                    yield _asked(count, asked, scenario.max_new_tokens, arms)
 
 
-def _examples(item: Mapping[str, Any], renderer: Renderer) -> int:
-    """Tokens of the two worked examples before a prompt."""
-    system, *turns = item["first"]["messages"]
-    longer = [system, *tutor.few_shot(), *turns]
-    return len(renderer.prompt(longer)) - len(renderer.prompt([system, *turns]))
+def _with_examples(messages: Sequence[Any], shown: Sequence[Any]) -> list[Any]:
+    """Worked examples stand between the system prompt and the item's own turns."""
+    return [messages[0], *shown, *messages[1:]]
+
+
+def _asked(count: int, prompts: Sequence[list[int]], new_tokens: int, arms: int) -> Questions:
+    first, last = min(prompts), max(prompts)  # what these two begin with, all do
+    shared = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), 0)
+    return Questions(count, fmean(map(len, prompts)), new_tokens, shared, arms)
 
 
 def _scoring(evaluation: Evaluation, root: Path, renderer: Renderer) -> Iterator[Scoring]:

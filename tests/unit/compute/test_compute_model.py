@@ -48,9 +48,9 @@ def test_adapters_train_rank_times_inputs_and_outputs():
 def test_flops_by_hand():
     shapes = Shapes.from_hf(SMOLLM2)
     matrices, head = 30 * (2 * 576 * 576 + 2 * 576 * 192 + 3 * 576 * 1536), 49_152 * 576
-    forward = shapes.forward(tokens=1000, document=100, head_tokens=400)
+    forward = shapes.forward(tokens=1000, document=64, head_tokens=400)
     assert forward.matrices == 2 * (matrices * 1000 + head * 400)
-    assert forward.attention == 4 * 30 * 576 * 100 * 1000  # 100 tokens are one block: computed in full
+    assert forward.attention == 4 * 30 * 576 * 64 * 1000  # 64 tokens are one block: computed in full
 
     full = shapes.step(training(adapter={"kind": "full"}), 1000, 100, 400)
     assert full.matrices == 6 * (matrices * 1000 + head * 400)
@@ -62,8 +62,8 @@ def test_flops_by_hand():
 
 def test_long_documents_cost_half_of_their_square():
     shapes = Shapes.from_hf(SMOLLM2)
-    dense, causal = shapes.attention_flops(8192, 256), shapes.attention_flops(8192, 8192)
-    assert causal / dense == pytest.approx((8192 + 256) / 2 / 256)
+    dense, causal = shapes.attention_flops(8192, 64), shapes.attention_flops(8192, 8192)
+    assert causal / dense == pytest.approx((8192 + 64) / 2 / 64)
 
 
 @pytest.mark.parametrize(

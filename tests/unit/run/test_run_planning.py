@@ -41,6 +41,8 @@ def test_a_tutor_is_asked_twice_a_problem_by_each_arm(renderer, tmp_path):
     shown = first_shown.prompt - first.prompt
     assert shown == pytest.approx(closing_shown.prompt - closing.prompt)
     assert shown > 100
+    assert first_shown.shared - first.shared == pytest.approx(shown)  # the examples are read once a batch
+    assert 0 < first.shared < first.prompt
 
 
 def test_without_examples_there_is_one_arm_less(renderer, tmp_path):
