@@ -27,7 +27,7 @@ class FileSource(Section):
     share: float = Field(default=1.0, gt=0)
     """Times the rows are used: 1 is once each, 0.5 a seeded half, 2 twice."""
     held_out: str | None = None
-    """A JSONL of rows of this source that were split off for evaluation (`danlu init` writes it)."""
+    """A file of rows of this source that were split off: no training row may hold one of them (refusal 14)."""
 
 
 class GeneratedSource(Section):
