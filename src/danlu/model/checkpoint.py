@@ -64,6 +64,7 @@ def write_tensors(path: Path, state: dict[str, Tensor]) -> None:
             if code := _OS_ERROR.search(str(error)):
                 raise OSError(int(code[1]), str(error)) from error
             raise
+        neighbour.chmod(0o644)  # the library leaves a file that nobody else may read, or serve
 
 
 def weights_sha256(folder: Path) -> str:
