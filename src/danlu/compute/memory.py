@@ -23,7 +23,8 @@ _LOGIT_BYTES = 8  # fp32, twice: the logits, and what logsumexp makes of them
 _PASS_TOKENS = 2048  # of prompts in one forward pass, at least one prompt
 _LOGIT_ROWS = 256  # whose logits are held at once in scoring
 _SCATTER = 1.4  # what the allocator holds over what is used, measured over micro-batches of 250 to 4,000 tokens
-_PROCESS_BYTES = {"cpu": 450e6, "gpu": 900e6}  # Python with torch, kernels' scratch; on a GPU its context
+# Python with torch and danlu, and the kernels that were compiled for the shapes met last; on a GPU its context
+_PROCESS_BYTES = {"cpu": 800e6, "gpu": 900e6}
 
 
 def activation_bytes_per_token(shapes: Shapes, training: Training) -> float:
@@ -100,20 +101,21 @@ def memory(shapes: Shapes, training: Training, workload: Workload, device: Devic
     logits = float(min(CHUNK, share * tokens) * shapes.vocab_size * _LOGIT_BYTES)
     if not isinstance(training.adapter, Lora):
         logits += 6.0 * shapes.head_parameters  # the head's gradient, summed in fp32 and rounded
-    return Memory(
-        {
-            "train": {
-                "weights": weights,
-                **states,
-                "activations": kept,
-                "logits": logits,
-                "allocator": (_SCATTER - 1) * (kept + logits),
-                "process": process,
-            },
-            "save": {"weights": weights, "the base, to compare": weights, "merged copy": weights, "process": process},
-            "evaluate": _evaluation(shapes, workload, size, process),
-        }
-    )
+    train = {
+        "weights": weights,
+        **states,
+        "activations": kept,
+        "logits": logits,
+        "allocator": (_SCATTER - 1) * (kept + logits),
+        "process": process,
+    }
+    # the saved model is read back beside the trained one, while the allocator still holds what steps needed
+    save = {**{item: value for item, value in train.items() if item != "logits"}, "the model, read back": weights}
+    evaluate = _evaluation(shapes, workload, size, process)
+    held = sum(train.values()) - weights - process
+    own = sum(evaluate.values()) - weights - process
+    evaluate["held since training"] = max(0.0, held - own)
+    return Memory({"train": train, "save": save, "evaluate": evaluate})
 
 
 def _states(shapes: Shapes, training: Training) -> dict[str, float]:

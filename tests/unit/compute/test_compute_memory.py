@@ -79,17 +79,19 @@ def test_the_peak_is_a_phase_and_not_their_sum():
     assert needed.peak_bytes < sum(needed.of(phase) for phase in needed.phases)
 
 
-def test_a_smollm2_step_on_a_thousand_tokens_takes_two_gigabytes():
-    # measured: 1.9 GB at 1,000 tokens, 2.95 GB at 2,000, 4.85 GB at 4,000, half of them supervised
+def test_a_smollm2_step_takes_what_was_measured():
+    # steps of one shape, half of their tokens supervised, in a process that took 0.45 GB besides
     for tokens, measured in ((250, 1.05e9), (1000, 1.91e9), (2000, 2.95e9), (4000, 4.85e9)):
         one = workload(tokens=tokens, supervised=tokens / 2, max_length=tokens)
-        assert memory(Shapes.from_hf(SMOLLM2), training(), one, LAPTOP).of("train") == pytest.approx(measured, rel=0.1)
+        items = dict(memory(Shapes.from_hf(SMOLLM2), training(), one, LAPTOP).phases["train"])
+        del items["process"]
+        assert sum(items.values()) == pytest.approx(measured - 0.45e9, rel=0.12)
 
 
-def test_saving_a_large_model_may_need_most():
+def test_saving_holds_the_model_twice():
     needed = memory(Shapes.from_hf(LLAMA_8B), training(), workload(max_length=256), LAPTOP)
     assert needed.peak_phase == "save"
-    assert needed.of("save") > 3 * 2 * 8.03e9
+    assert needed.of("save") > 2 * 2 * 8.03e9
 
 
 def test_full_weights_take_sixteen_bytes_and_more():
