@@ -34,4 +34,7 @@ def run(
     if as_json:
         typer.echo(json.dumps(result, ensure_ascii=False))
         return
-    Console(highlight=False).print(summary(result))
+    console = Console(highlight=False)
+    console.print(summary(result))
+    folder = result["folder"]
+    console.print(f"The report: {folder}/report/report.html (and report.md). Talk to it: danlu chat {folder}")

@@ -25,6 +25,7 @@ def describe(context: Context) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "name": context.folder.name,
+        "folder": str(context.folder),
         "goal": context.recipe.goal,
         "stages": list(context.rows),
         "plan": read_json(context.of("plan") / "plan.json"),
