@@ -69,6 +69,13 @@ def events(folder):
     return path.read_bytes().count(b"\n") if path.is_file() else 0
 
 
+def starts(folder, stage):
+    """How often the stage was begun."""
+    path = folder / "runs" / "killed" / "events.jsonl"
+    lines = path.read_text(errors="replace").splitlines() if path.is_file() else []
+    return sum(f'"stage": "{stage}", "status": "started"' in line for line in lines)
+
+
 def evidence(folder):
     """Weights, and everything of the report but what was measured."""
     run = folder / "runs" / "killed"
@@ -97,29 +104,42 @@ def workplace(tiny_base, tmp_path):
     return make
 
 
+def kill_when(folder, reached, draw):
+    """Start the run and kill it up to 50 ms after `reached()`; False if it ended first, and ended well."""
+    process = start(folder)
+    while process.poll() is None and not reached():
+        time.sleep(0.002)
+    time.sleep(draw.random() * 0.05)
+    if process.poll() is None:
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        return True
+    _, err = process.communicate()
+    assert process.returncode == 0, err.decode()
+    return False
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_kills_at_any_moment_change_nothing(workplace):
+def test_a_kill_in_each_stage_and_at_random_moments_changes_nothing(workplace):
     quiet = workplace("quiet")
     finish(quiet)
-    wanted, total = evidence(quiet), events(quiet)
-    draw, killed_in, folder = random.Random(7), [], workplace("killed-0")
-    while len(killed_in) < KILLS:
-        process, target = start(folder), events(folder) + draw.randint(0, max(1, total // 3))
-        while process.poll() is None and events(folder) < target:
-            time.sleep(0.002)
-        time.sleep(draw.random() * 0.05)
-        if process.poll() is None:
-            os.kill(process.pid, signal.SIGKILL)
-            process.communicate()
-            done = [s for s in STAGES if (folder / "runs" / "killed" / s).exists()]
-            killed_in.append(STAGES[len(done)] if len(done) < len(STAGES) else "end")
-            continue
-        _, err = process.communicate()
-        assert process.returncode == 0, err.decode()
-        assert evidence(folder) == wanted, f"after kills in {killed_in}"
-        shutil.rmtree(folder)
-        folder = workplace(f"killed-{len(killed_in)}")
+    wanted, total, draw = evidence(quiet), events(quiet), random.Random(7)
+    folder, kills = workplace("each"), 0
+    for stage in STAGES:
+        begun = starts(folder, stage)
+        kills += kill_when(folder, lambda stage=stage, begun=begun: starts(folder, stage) > begun, draw)
+    assert kills >= len(STAGES) - 1, "the last stage may end before it is killed"
     finish(folder)
-    assert evidence(folder) == wanted, f"after kills in {killed_in}"
-    assert {"train", "evaluate"} <= set(killed_in), killed_in
+    assert evidence(folder) == wanted, "after a kill in each stage"
+    folder = workplace("random")
+    while kills < KILLS:
+        target = events(folder) + draw.randint(1, total // 3)
+        if kill_when(folder, lambda target=target: events(folder) >= target, draw):
+            kills += 1
+            continue
+        assert evidence(folder) == wanted, f"after {kills} kills"
+        shutil.rmtree(folder)
+        folder = workplace(f"random-{kills}")
+    finish(folder)
+    assert evidence(folder) == wanted, f"after {kills} kills"
