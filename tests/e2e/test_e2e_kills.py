@@ -135,7 +135,7 @@ def test_a_kill_in_each_stage_and_at_random_moments_changes_nothing(workplace):
     folder = workplace("random")
     while kills < KILLS:
         target = events(folder) + draw.randint(1, total // 3)
-        if kill_when(folder, lambda target=target: events(folder) >= target, draw):
+        if kill_when(folder, lambda folder=folder, target=target: events(folder) >= target, draw):
             kills += 1
             continue
         assert evidence(folder) == wanted, f"after {kills} kills"
