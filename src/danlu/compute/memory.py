@@ -113,8 +113,9 @@ def memory(shapes: Shapes, training: Training, workload: Workload, device: Devic
     save = {**{item: value for item, value in train.items() if item != "logits"}, "the model, read back": weights}
     evaluate = _evaluation(shapes, workload, size, process)
     held = sum(train.values()) - weights - process
-    own = sum(evaluate.values()) - weights - process
-    evaluate["held since training"] = max(0.0, held - own)
+    if device.kind == "gpu":  # torch's own allocator hands the same memory out again; the C library's does not
+        held = max(0.0, held - (sum(evaluate.values()) - weights - process))
+    evaluate["held since training"] = held
     return Memory({"train": train, "save": save, "evaluate": evaluate})
 
 
