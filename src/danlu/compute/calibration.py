@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+VERSION = 1  # of the formulas and their constants: raised when either changes, for old ratios correct old formulas
 _UNSEEN = 2.0  # before the first run here, a plan is right within a factor of two
 _USUAL = 0.2  # of log(actual / predicted), between recipes on one machine
 _LEAST = 1.1  # the same run, twice, on a machine that also does other things
@@ -63,14 +64,15 @@ class Calibration:
         """Learn from past runs on `hardware` (the name of a machine or device).
 
         A row: {"hardware": name, "plan": a plan's JSON, "actual": {"stages": [{name, wall_s, cpu_s,
-        peak_rss_bytes}]}}. Rows of other hardware, of plans without `model_s` and of stages that were not measured
+        peak_rss_bytes}]}}. Rows of other hardware, of plans by other formulas and of stages that were not measured
         teach nothing.
         """
         times: dict[str, list[float]] = {}
         memories: dict[str, list[float]] = {}
         for row in rows:
             plan, actual = row.get("plan") or {}, row.get("actual") or {}
-            if (row.get("hardware") or plan.get("hardware", {}).get("name")) != hardware:
+            known = row.get("hardware") or plan.get("hardware", {}).get("name")
+            if known != hardware or plan.get("formulas_version") != VERSION:
                 continue
             planned = {stage["name"]: stage.get("model_s") for stage in plan.get("stages", ())}
             expected = _expected_bytes(plan)

@@ -9,7 +9,7 @@ from typing import Any
 
 from danlu.compute import time as clock
 from danlu.compute.advice import improvements, remedies
-from danlu.compute.calibration import Calibration, Ratio
+from danlu.compute.calibration import VERSION, Calibration, Ratio
 from danlu.compute.catalogue import CATALOGUE, Device
 from danlu.compute.formulas import FORMULAS
 from danlu.compute.memory import memory
@@ -107,6 +107,7 @@ class Plan:
             "advice": list(self.advice),
             "elsewhere": [dict(row) for row in self.elsewhere],
             "assumptions": list(self.assumptions),
+            "formulas_version": VERSION,
             "formulas": [dataclasses.asdict(formula) for formula in FORMULAS],
         }
         return {key: _rounded(value, key) for key, value in described.items()}

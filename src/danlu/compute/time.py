@@ -32,7 +32,7 @@ _DISK_BYTES_PER_S = 1e9
 _START_S = 4.0  # importing torch, reading weights
 _ROW_S = 0.004  # rendering, filtering and comparing one row of data
 _CONVERT_BYTES_PER_S = 70e6  # from GGUF to bf16
-_ITEMS_S, _REPORT_S = 8.0, 6.0
+_ITEMS_S, _REPORT_S = 8.0, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +192,6 @@ def other_stages(shapes: Shapes, workload: Workload) -> Mapping[StageName, float
     return {
         "base": 1.0 + 2.0 * shapes.num_parameters / _CONVERT_BYTES_PER_S,
         "items": _ITEMS_S,
-        "data": 3.0 + _ROW_S * workload.rows,
+        "data": 1.5 + _ROW_S * workload.rows,
         "report": _REPORT_S,
     }

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 from plan_material import LAPTOP, SMOLLM2, training, workload
 
 from danlu.compute import Calibration, Ratio, plan
+from danlu.compute.calibration import VERSION
 
 
 def past(described, factor=1.0, memory=1.0, hardware=LAPTOP.name):
@@ -70,16 +71,29 @@ def test_other_hardware_teaches_nothing():
     assert planned([past(described, factor=5, hardware="another")]).time_s == planned().time_s
 
 
+def test_plans_by_other_formulas_teach_nothing():
+    described = {**planned().to_json(), "formulas_version": 0}
+    assert planned([past(described, factor=5, memory=5)]).to_json() == planned().to_json()
+
+
 @pytest.mark.parametrize(
     "row",
     [
         {},
         {"hardware": LAPTOP.name},
         {"hardware": LAPTOP.name, "plan": None, "actual": None},
-        {"hardware": LAPTOP.name, "plan": {"stages": [{"name": "train"}]}, "actual": {"stages": [{"name": "train"}]}},
         {
             "hardware": LAPTOP.name,
-            "plan": {"stages": [{"name": "train", "model_s": 0.0}], "phases": {"train": {}}},
+            "plan": {"formulas_version": VERSION, "stages": [{"name": "train"}]},
+            "actual": {"stages": [{"name": "train"}]},
+        },
+        {
+            "hardware": LAPTOP.name,
+            "plan": {
+                "formulas_version": VERSION,
+                "stages": [{"name": "train", "model_s": 0.0}],
+                "phases": {"train": {}},
+            },
             "actual": {"stages": [{"name": "train", "wall_s": 3.0, "peak_rss_bytes": 0}]},
         },
     ],
