@@ -1,5 +1,5 @@
 """The commands; no logic. A user's mistake is one sentence on standard error, never a traceback."""
 
-from danlu.cli.app import main
+from danlu.cli.entry import main
 
 __all__ = ["main"]

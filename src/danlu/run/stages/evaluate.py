@@ -12,6 +12,7 @@ from typing import Any, Literal
 from danlu.artefact import hash_file, write_json
 from danlu.evaluation import compare
 from danlu.run.fingerprint import code_fingerprint, library_versions
+from danlu.run.machine import prepare_torch
 from danlu.run.measure import Meter
 from danlu.run.stage import Context, Stage
 from danlu.run.stages.base import resolved
@@ -64,14 +65,12 @@ def _build(context: Context, folder: Path) -> None:
 
 
 def _ask(context: Context, model: Path, out: Path, arm: Literal["base", "tuned"]) -> None:
-    import torch
-
     from danlu.evaluation import answer
     from danlu.generation import Engine, LocalChat
     from danlu.tokens import Renderer
 
     assert context.recipe.threads is not None, "a settled recipe names its threads"
-    torch.set_num_threads(context.recipe.threads)
+    prepare_torch(context.recipe.threads)
     out.mkdir(exist_ok=True)
     renderer = Renderer.from_folder(model)
     engine = Engine.from_folder(

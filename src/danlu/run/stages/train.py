@@ -7,6 +7,7 @@ from typing import Any
 
 from danlu.artefact import read_json
 from danlu.run.fingerprint import code_fingerprint
+from danlu.run.machine import prepare_torch
 from danlu.run.stage import Context, Stage
 from danlu.run.stages.base import renderer, resolved
 
@@ -23,12 +24,10 @@ def _facts(context: Context) -> dict[str, Any]:
 
 
 def _build(context: Context, folder: Path) -> None:
-    import torch
-
     from danlu.training import carry_out
 
     assert context.recipe.threads is not None, "a settled recipe names its threads"
-    torch.set_num_threads(context.recipe.threads)
+    prepare_torch(context.recipe.threads)
     base = resolved(context)
     carry_out(
         context.recipe.training,
