@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from collections.abc import Sequence as Many
+from itertools import accumulate
 from pathlib import Path
 from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad as padded
 
 from danlu.errors import DanluError, TemplateError
 from danlu.generation import score
@@ -23,21 +25,22 @@ from danlu.generation.protocol import Completion, Emit, Request, Sampling, Score
 from danlu.generation.sample import choose
 from danlu.generation.sequence import Sequence
 from danlu.model import Decoder, load
-from danlu.model.cached import Cache, CachedAttention
+from danlu.model.cached import Cache, DecodeAttention, PrefillAttention, alike
+from danlu.model.packed import pack
 from danlu.tokens import Renderer, Tokenizer
 
 _TYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
 _PREFILL = 2048  # tokens of prompts in one forward pass, at least one prompt
 _SHARED = 16  # a common beginning of fewer tokens is not worth a copy
-_ROWS = 8  # products of one to three rows go through another kernel, which rounds otherwise
+_CACHE_BYTES = 1 << 30  # of keys and values; longer sequences run fewer at a time
 
 
 class Engine:
     """Completes and scores with one decoder on this machine's CPU.
 
-    A sequence's tokens depend on its own prompt, sampling and place in the call. That rests on matrix products whose
-    rows are computed alike whatever the number of rows is, which holds for the kernels of torch on x86 from 4 rows on
-    (tested in bf16 and fp32); fewer are padded.
+    A sequence's tokens and their log-probabilities depend, to the bit, on its own prompt, sampling and place in the
+    call, and on torch's kernels and number of threads; not on what else is asked or how much at a time. How that
+    comes about stands in `model/cached.py`.
     """
 
     def __init__(self, decoder: Decoder, tokenizer: Tokenizer, *, stop_ids: Many[int], batch: int = 32) -> None:
@@ -53,14 +56,14 @@ class Engine:
             stop_ids = Renderer.from_folder(folder).stop_ids
         except TemplateError:  # a base without a chat template completes text
             stop_ids = () if tokenizer.eos_id is None else (tokenizer.eos_id,)
-        return cls(load(folder, _TYPES[precision]), tokenizer, stop_ids=stop_ids, batch=batch)
+        return cls(pack(load(folder, _TYPES[precision])), tokenizer, stop_ids=stop_ids, batch=batch)
 
     def take_weights(self, folder: Path) -> None:
         """Go on with the weights of another checkpoint of the same shape. Raises DanluError for another shape."""
         fresh = load(folder, self.decoder.head_weight.dtype)
         if fresh.config != self.decoder.config:
             raise DanluError(f"{folder} has another shape than the model that runs; start a new engine for it.")
-        self.decoder = fresh
+        self.decoder = pack(fresh)
 
     def generate(self, prompts: Many[Many[int]], sampling: Sampling, emit: Emit = silent) -> list[Completion]:
         """A completion for each prompt, in order. Raises DanluError for a prompt that the context cannot hold."""
@@ -104,91 +107,89 @@ class Engine:
 
 
 class _Beat:
-    """The state between two heartbeats: who waits, who runs, the cache."""
+    """The state between two heartbeats: who waits, who runs, the cache. Running sequences fill the first slots."""
 
     def __init__(self, engine: Engine, sequences: list[Sequence]) -> None:
         self._decoder, self._tokenizer, self._stop_ids = engine.decoder, engine.tokenizer, engine.stop_ids
         self.waiting, self.running = deque(sequences), list[Sequence]()
-        slots = min(engine.batch, len(sequences))
-        self._cache = Cache(self._decoder.config, slots + 1, self._decoder.head_weight.dtype)
-        self._free = list(range(slots - 1, -1, -1))
-        self._shared = 0
-        self._shared = self._prefill_shared([s.prompt for s in sequences], slots)
+        dtype = self._decoder.head_weight.dtype
+        longest = max((len(s.prompt) + s.sampling.max_new_tokens for s in sequences), default=1)
+        affordable = _CACHE_BYTES // Cache.slot_bytes(self._decoder.config, dtype, longest)
+        self._slots = max(1, min(engine.batch, len(sequences), affordable))
+        self._alike = alike(dtype)
+        self._shared = _common([s.prompt for s in sequences])
+        self._cache = Cache(self._decoder.config, self._slots + (self._shared > 0), dtype)  # its slot is the last
+        if self._shared:
+            self._prefill([(self._slots, 0, sequences[0].prompt[: self._shared])])
 
+    @torch.inference_mode()
     def schedule(self) -> list[Sequence]:
         """Move waiting sequences into free slots, as many as one forward pass should hold."""
         admitted: list[Sequence] = []
         tokens = 0
-        while self.waiting and self._free:
-            sequence = self.waiting[0]
-            new = len(sequence.prompt) - self._shared
-            if admitted and tokens + new > _PREFILL:
+        while self.waiting and len(self.running) < self._slots:
+            tokens += len(self.waiting[0].prompt) - self._shared
+            if admitted and tokens > _PREFILL:
                 break
-            tokens += new
-            sequence.slot, sequence.cached = self._free.pop(), self._shared
-            self._cache.copy(self._cache.slots - 1, sequence.slot, self._shared)
-            admitted.append(self.waiting.popleft())
-        self.running += admitted
+            sequence = self.waiting.popleft()
+            sequence.slot, sequence.cached = len(self.running), self._shared
+            if self._shared:
+                self._cache.copy(self._slots, sequence.slot, self._shared)
+            self.running.append(sequence)
+            admitted.append(sequence)
         return admitted
 
     def run(self, admitted: list[Sequence]) -> Tensor:
         """Logits (N, V) float32 after the pending tokens of the admitted sequences, or of all if there are none."""
-        stepped = admitted or self.running
-        rows = {s.slot: (s.slot, s.cached, s.pending) for s in stepped}
-        used = max(rows) + 1
-        if not admitted and 2 * len(rows) > used:  # idle slots come along, so that the cache is read in place
-            rows = {slot: rows.get(slot, (slot, 0, [0])) for slot in range(used)}
-        order = {slot: row for row, slot in enumerate(rows)}
-        logits = self._forward(list(rows.values()))[[order[s.slot] for s in stepped]]
-        for sequence in stepped:
-            sequence.cached += len(sequence.pending)
-        return logits
+        if admitted:
+            return self._prefill([(s.slot, s.cached, s.pending) for s in admitted])
+        attend = DecodeAttention(self._cache, [s.cached for s in self.running])
+        return self._forward([s.ids[-1] for s in self.running], attend, range(len(self.running)))
 
+    @torch.inference_mode()
     def postprocess(self, stepped: list[Sequence], logits: Tensor) -> list[Sequence]:
-        """Choose a token for each, and free the slots of those that ended."""
+        """Choose a token for each, and let the last slots' sequences take the places of those that ended."""
         greedy = logits.argmax(-1).tolist()
         tokens = [
             token if s.sampling.temperature == 0 else choose(row, s.sampling, s.draws)
             for s, token, row in zip(stepped, greedy, logits, strict=True)
         ]
-        chosen = logits.gather(1, torch.tensor(tokens)[:, None])[:, 0]
-        logprobs = (chosen - logits.logsumexp(-1)).tolist()
+        # log_softmax takes rows one by one; logsumexp sums a lone row in another order
+        logprobs = logits.log_softmax(-1).gather(1, torch.tensor(tokens)[:, None])[:, 0].tolist()
         for sequence, token, logprob in zip(stepped, tokens, logprobs, strict=True):
+            sequence.cached += len(sequence.pending)
             sequence.add(token, logprob, self._stop_ids, self._tokenizer)
-            if sequence.finish_reason is not None:
-                self._free.append(sequence.slot)
-        self.running = [s for s in self.running if s.finish_reason is None]
+        for slot in reversed(range(len(self.running))):
+            if self.running[slot].finish_reason is not None:
+                last = self.running.pop()
+                if slot < len(self.running):
+                    self._cache.copy(last.slot, slot, last.cached)
+                    self.running[slot], last.slot = last, slot
         return stepped
 
-    def _prefill_shared(self, prompts: list[list[int]], slots: int) -> int:
-        """Compute what all prompts begin with once, in the last slot; how many tokens that is."""
-        if len(prompts) < 2:
-            return 0
-        shared = _common(prompts)
-        if shared < _SHARED:
-            return 0
-        self._forward([(slots, 0, prompts[0][:shared])])
-        return shared
-
-    @torch.no_grad()
-    def _forward(self, rows: list[tuple[int, int, list[int]]]) -> Tensor:
+    def _prefill(self, rows: Many[tuple[int, int, list[int]]]) -> Tensor:
         """rows: (slot, positions filled, new tokens) → logits (N, V) float32 after each row's last token."""
-        tokens = [token for _, _, new in rows for token in new]
-        padding = max(0, _ROWS - len(tokens))
-        spare = self._cache.slots - 1
-        # padding goes where nobody looks: behind what the spare slot holds
-        filled = [*rows, (spare, self._shared, [0] * padding)] if padding else rows
-        slots, starts, news = zip(*filled, strict=True)
-        attend = CachedAttention(self._cache, slots, starts, [len(new) for new in news])
-        ids = torch.tensor([token for new in news for token in new])
-        hidden = self._decoder.hidden(ids, attend.positions, attend)
-        last = torch.tensor([len(new) for new in news]).cumsum(0) - 1
-        last = torch.cat((last, last[-1:].expand(max(0, _ROWS - len(last)))))
-        return self._decoder.logits(hidden[last]).float()[: len(rows)]
+        slots, starts, news = zip(*rows, strict=True)
+        lengths = [len(new) for new in news]
+        attend = PrefillAttention(self._cache, slots, starts, lengths)
+        return self._forward([token for new in news for token in new], attend, [n - 1 for n in accumulate(lengths)])
+
+    @torch.inference_mode()
+    def _forward(self, tokens: list[int], attend: PrefillAttention | DecodeAttention, wanted: Many[int]) -> Tensor:
+        """Logits (N, V) float32 at the N wanted tokens. Padding keeps products at the rows from which all are alike."""
+        missing = max(0, self._alike - len(tokens))
+        ids, positions = torch.tensor(tokens + [0] * missing), padded(attend.positions, (0, missing))
+        hidden = self._decoder.hidden(ids, positions, attend)[torch.tensor(wanted)]
+        hidden = padded(hidden, (0, 0, 0, max(0, self._alike - len(wanted))))
+        return self._decoder.logits(hidden)[: len(wanted)].float()
 
 
 def _common(prompts: list[list[int]]) -> int:
-    """Length of what all begin with; the last token of each stays out, for its logits are wanted."""
+    """Length of what all begin with, where a copy is worth it; each prompt's last token stays out: its logits are
+    wanted."""
+    if len(prompts) < 2:
+        return 0
     first, last = min(prompts), max(prompts)
     limit = min(map(len, prompts)) - 1
-    return next((i for i in range(limit) if first[i] != last[i]), limit)
+    length = next((i for i in range(limit) if first[i] != last[i]), limit)
+    return length if length >= _SHARED else 0

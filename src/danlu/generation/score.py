@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from danlu.errors import DanluError
 from danlu.generation.protocol import Emit, Generator, Request, Scored, silent
 from danlu.model import Decoder
-from danlu.model.cached import SharedContext
+from danlu.model.cached import SharedContext, alike
 
 if TYPE_CHECKING:
     from danlu.tokens import Tokenizer
 
 _TOKENS = 2048  # of one forward pass, at least one request
+_BESIDE = 512  # tokens of continuations that may stand beside one another
 _CHUNK = 256  # rows of logits held at once
-_ROWS = 8  # products of one to three rows round otherwise
 
 
 def score(decoder: Decoder, requests: Sequence[Request], emit: Emit = silent) -> list[list[Scored]]:
@@ -38,11 +39,15 @@ def score(decoder: Decoder, requests: Sequence[Request], emit: Emit = silent) ->
                 f"item {number}: context and continuation have {longest} tokens, more than the model's "
                 f"{decoder.config.max_positions} positions. Shorten it."
             )
+    parts = [(number, part) for number, request in enumerate(requests) for part in _parts(request)]
     scored: dict[int, list[Scored]] = {}
-    for batch in _batches(requests):
-        scored |= zip(batch, _score(decoder, [requests[i] for i in batch]), strict=True)
-        emit("scored", {"done": len(scored), "total": len(requests)})
-    return [scored[index] for index in range(len(requests))]
+    for batch in _batches([request for _, request in parts]):
+        scored |= zip(batch, _score(decoder, [parts[i][1] for i in batch]), strict=True)
+        emit("scored", {"done": len(scored), "total": len(parts)})
+    results: list[list[Scored]] = [[] for _ in requests]
+    for index, (number, _) in enumerate(parts):
+        results[number] += scored[index]
+    return results
 
 
 def score_texts(
@@ -86,6 +91,20 @@ def _encode_pair(tokenizer: Tokenizer, context: str, continuation: str) -> tuple
     return whole[:border], whole[border:]
 
 
+def _parts(request: Request) -> Iterator[Request]:
+    """A context with as many continuations as should share it: each is masked from all others, at their price."""
+    context, continuations = request
+    limit = max(_BESIDE, len(context))
+    part: list[Sequence[int]] = []
+    for continuation in continuations:
+        if part and sum(map(len, part)) + len(continuation) > limit:
+            yield context, part
+            part = []
+        part.append(continuation)
+    if part:
+        yield context, part
+
+
 def _batches(requests: Sequence[Request]) -> Iterator[list[int]]:
     """Requests of similar length together: they are padded to one."""
     sizes = [len(context) + sum(map(len, continuations)) for context, continuations in requests]
@@ -99,15 +118,14 @@ def _batches(requests: Sequence[Request]) -> Iterator[list[int]]:
         yield batch
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def _score(decoder: Decoder, requests: Sequence[Request]) -> list[list[Scored]]:
     attend = SharedContext([(len(c), [len(x) for x in cs]) for c, cs in requests])
     ids = torch.tensor([t for c, cs in requests for part in (c, *cs) for t in part])
-    if len(ids) < _ROWS:
-        return _score(decoder, [*requests, ([0] * _ROWS, [])])[: len(requests)]
-    hidden = decoder.hidden(ids, attend.positions, attend)  # (T, D)
+    missing = max(0, alike(decoder.head_weight.dtype) - len(ids))
+    hidden = decoder.hidden(pad(ids, (0, missing)), pad(attend.positions, (0, missing)), attend)  # (T, D)
     predicting, targets = _predictions(requests)
-    logprobs = iter(_logprobs(decoder, hidden[predicting], ids[targets]).tolist())
+    logprobs = iter(_logprobs(decoder, hidden[predicting], ids[targets]))
     return [
         [Scored(sum(next(logprobs) for _ in continuation), len(continuation)) for continuation in continuations]
         for _, continuations in requests
@@ -130,11 +148,11 @@ def _predictions(requests: Sequence[Request]) -> tuple[Tensor, Tensor]:
     return torch.tensor(predicting, dtype=torch.long), torch.tensor(targets, dtype=torch.long)
 
 
-def _logprobs(decoder: Decoder, hidden: Tensor, targets: Tensor) -> Tensor:
-    """hidden (P, D), targets (P,) → (P,) float32; the full logits are never held."""
-    parts = [torch.empty(0)]
+def _logprobs(decoder: Decoder, hidden: Tensor, targets: Tensor) -> list[float]:
+    """hidden (P, D), targets (P,) → P log-probabilities; the full logits are never held."""
+    found: list[float] = []
     for rows, wanted in zip(hidden.split(_CHUNK), targets.split(_CHUNK), strict=True):
-        padded = torch.cat((rows, rows[-1:].expand(max(0, _ROWS - len(rows)), -1)))
-        logits = decoder.logits(padded).float()[: len(rows)]
-        parts.append(logits.gather(1, wanted[:, None])[:, 0] - logits.logsumexp(-1))
-    return torch.cat(parts)
+        missing = max(0, alike(hidden.dtype) - len(rows))
+        logits = decoder.logits(pad(rows, (0, 0, 0, missing)))[: len(rows)].float()
+        found += logits.log_softmax(-1).gather(1, wanted[:, None])[:, 0].tolist()
+    return found

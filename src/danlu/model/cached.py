@@ -1,46 +1,55 @@
 """Attention for inference: over a cache of keys and values, and over a context that several continuations share.
 
-Both pad to one length and mask; scores and softmax are in fp32. A masked key's share is exactly 0, so what else
-stands in the batch does not change a sequence's result.
+A token's result does not depend, to the bit, on what else is in the batch. Three things make it so. A sequence's own
+arithmetic is cut where its positions say, never where the batch does. A masked key's share is exactly 0, and adding
+zeros at the end changes no sum. And a matrix product computes a row alike whatever the number of rows, which holds for
+torch's kernels on x86 from `alike` rows on (measured, docs/generation.md); fewer are padded.
 
-T new tokens of all sequences in a row, N sequences, Q longest of their new parts, L length of the cache in use,
-H heads, G key-value heads, K head width, S slots.
+T new tokens of all sequences in a row, N sequences, C tokens in a block, L positions of the cache in use, H heads,
+G key-value heads, R = H / G queries that share a key, K head width, S slots.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from danlu.model.config import DecoderConfig
 
-_BLOCK = 64  # the cache grows by so many positions
+_BLOCK = 64  # positions: the cache grows by so many, and a prompt is read by so many
+_SCORES = 1 << 24  # held at once, for all heads
+
+
+def alike(dtype: torch.dtype) -> int:
+    """From how many rows on a product computes each row alike. bf16 needed none here; another CPU may have a kernel
+    for one row."""
+    return 16 if dtype == torch.float32 else 4
 
 
 class Cache:
     """Keys and values of S sequences, layer by layer: each (S, G, L, K)."""
 
     def __init__(self, config: DecoderConfig, slots: int, dtype: torch.dtype) -> None:
-        self.slots = slots
         empty = torch.empty(slots, config.num_kv_heads, 0, config.head_width, dtype=dtype)
         self.keys = [empty] * config.num_layers
         self.values = [empty] * config.num_layers
 
-    @property
-    def length(self) -> int:
-        """Positions that there is room for."""
-        return self.keys[0].shape[2]
+    @staticmethod
+    def slot_bytes(config: DecoderConfig, dtype: torch.dtype, length: int) -> int:
+        """What one slot takes when the longest sequence has `length` positions."""
+        return 2 * config.num_layers * config.num_kv_heads * config.head_width * dtype.itemsize * _up(length)
 
     def grow(self, length: int) -> None:
-        """Make room for `length` positions."""
-        missing = -(-length // _BLOCK) * _BLOCK - self.length
+        """Make room for `length` positions in every slot."""
+        missing = _up(length) - self.keys[0].shape[2]
         if missing > 0:
             for layers in (self.keys, self.values):
                 for layer, held in enumerate(layers):
-                    more = held.new_zeros(*held.shape[:2], missing, held.shape[3])
-                    layers[layer] = torch.cat((held, more), dim=2)
+                    layers[layer] = pad(held, (0, 0, 0, missing))
 
     def copy(self, source: int, target: int, length: int) -> None:
         """Give slot `target` the first `length` positions of slot `source`."""
@@ -49,95 +58,133 @@ class Cache:
                 held[target, :, :length] = held[source, :, :length]
 
 
-class CachedAttention:
-    """New tokens see everything in their slot before them, and are added to it."""
+class PrefillAttention:
+    """Many new tokens a sequence: they see what their slot holds, and one another, and are added to it.
+
+    Each sequence is computed by itself, in blocks that begin at the same positions wherever its new part begins.
+    """
 
     def __init__(self, cache: Cache, slots: Sequence[int], starts: Sequence[int], lengths: Sequence[int]) -> None:
         """For each of N sequences: its slot, how much of the slot is filled, and how many new tokens it brings."""
-        ends = [start + length for start, length in zip(starts, lengths, strict=True)]
-        cache.grow(max(ends))
+        cache.grow(max(start + length for start, length in zip(starts, lengths, strict=True)))
         self._cache = cache
-        self._padding = _Padding(lengths)
-        self._in_place = list(slots) == list(range(len(slots)))  # then nothing of the cache is copied
-        self._slots = torch.tensor(slots)
-        steps = torch.arange(max(lengths))
-        positions = torch.tensor(starts)[:, None] + torch.minimum(steps, torch.tensor(lengths)[:, None] - 1)  # (N, Q)
-        self.positions = positions.flatten()[self._padding.keep]  # (T,)
-        self._owner = self._slots.repeat_interleave(torch.tensor(lengths))  # (T,)
-        self._seen = -(-max(ends) // _BLOCK) * _BLOCK
-        self._visible = torch.arange(self._seen) <= positions[..., None]  # (N, Q, L)
+        self._later = torch.arange(_BLOCK) > torch.arange(_BLOCK)[:, None]  # (C, C)
+        self._new: list[tuple[int, slice, slice]] = []  # slot, its positions, its tokens in the stream
+        self._blocks: list[tuple[int, slice, slice]] = []  # the same, cut into blocks
+        offset = 0
+        for slot, start, length in zip(slots, starts, lengths, strict=True):
+            end, behind = start + length, offset - start  # behind: from a position to its place in the stream
+            self._new.append((slot, slice(start, end), slice(offset, offset + length)))
+            cuts = [start, *range(_up(start + 1), end, _BLOCK), end]
+            for first, last in pairwise(cuts):
+                self._blocks.append((slot, slice(first, last), slice(first + behind, last + behind)))
+            offset += length
+        self.positions = torch.cat([torch.arange(p.start, p.stop) for _, p, _ in self._new])  # (T,)
 
     def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """q (T, H, K), k and v (T, G, K) → (T, H, K)."""
+        """q (T, H, K), k and v (T, G, K) → (T, H, K). Tokens behind those that were announced are padding."""
         keys, values = self._cache.keys[layer], self._cache.values[layer]
-        keys[self._owner, :, self.positions] = k
-        values[self._owner, :, self.positions] = v
-        keys, values = keys[:, :, : self._seen], values[:, :, : self._seen]
-        if self._in_place:
-            keys, values = keys[: len(self._slots)], values[: len(self._slots)]
-        else:
-            keys, values = keys[self._slots], values[self._slots]
-        return self._padding.strip(_masked(self._padding.pad(q), keys, values, self._visible))
+        for slot, positions, tokens in self._new:
+            keys[slot, :, positions] = k[tokens].transpose(0, 1)
+            values[slot, :, positions] = v[tokens].transpose(0, 1)
+        out = torch.zeros_like(q)
+        groups = keys.shape[1]
+        for slot, positions, tokens in self._blocks:
+            end = _up(positions.stop)
+            rows = q[tokens].unflatten(1, (groups, -1)).transpose(0, 1)  # (G, C, R, K)
+            inside = slice(positions.start - end + _BLOCK, positions.stop - end + _BLOCK)
+            shared = rows.shape[2]
+            unseen = pad(self._later[inside], (end - _BLOCK, 0)).repeat_interleave(shared, 0)[None]  # (1, C·R, L)
+            seen = _attend(rows.flatten(1, 2), keys[slot, :, :end], values[slot, :, :end], unseen)
+            out[tokens] = seen.unflatten(1, (-1, shared)).transpose(0, 1).flatten(1, 2)
+        return out
+
+
+class DecodeAttention:
+    """One new token a sequence: it sees all that its slot holds, and is added to it. Sequence n is in slot n."""
+
+    def __init__(self, cache: Cache, filled: Sequence[int]) -> None:
+        """How much of each of the first N slots is filled."""
+        cache.grow(max(filled) + 1)
+        self._cache = cache
+        self.positions = torch.tensor(filled)  # (T,)
+        self._slots = torch.arange(len(filled))
+        self._length = _up(max(filled) + 1)
+        self._unseen = (torch.arange(self._length) > self.positions[:, None])[:, None]  # (N, 1, L)
+
+    def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """q (T, H, K), k and v (T, G, K) → (T, H, K). Tokens behind the first N are padding."""
+        keys, values = self._cache.keys[layer], self._cache.values[layer]
+        count, groups = len(self._slots), keys.shape[1]
+        keys[self._slots, :, self.positions] = k[:count]
+        values[self._slots, :, self.positions] = v[:count]
+        rows = q[:count].unflatten(1, (groups, -1)).flatten(0, 1)  # (N·G, R, K)
+        keys, values = (x[:count, :, : self._length].flatten(0, 1) for x in (keys, values))  # (N·G, L, K)
+        seen = _attend(rows, keys, values, self._unseen.repeat_interleave(groups, 0))
+        return pad(seen.reshape(count, *q.shape[1:]), (0, 0, 0, 0, 0, len(q) - count))
 
 
 class SharedContext:
     """A request is a context and continuations of it; each continuation sees the context and itself.
 
-    A request's tokens stand in a row: context, first continuation, second, … . Nothing is kept afterwards.
+    A request's tokens stand in a row: context, first continuation, second, … . Requests are padded to one length.
+    Nothing is kept afterwards.
     """
 
     def __init__(self, requests: Sequence[tuple[int, Sequence[int]]]) -> None:
         """For each of N requests: length of the context, lengths of its continuations."""
-        lengths = [context + sum(continuations) for context, continuations in requests]
-        self._padding = _Padding(lengths)
-        longest = max(lengths)
-        parts = torch.full((len(requests), longest), -1)  # 0 the context, 1 … its continuations, -1 padding
+        lengths = torch.tensor([context + sum(continuations) for context, continuations in requests])
+        self._shape = (len(requests), _up(int(lengths.max())))
+        parts = torch.full(self._shape, -1)  # 0 the context, 1 … its continuations, -1 padding
         positions = []
         for row, (context, continuations) in enumerate(requests):
             sizes = torch.tensor([context, *continuations])
-            parts[row, : lengths[row]] = torch.arange(len(sizes)).repeat_interleave(sizes)
+            parts[row, : int(lengths[row])] = torch.arange(len(sizes)).repeat_interleave(sizes)
             positions += [torch.arange(context), *(torch.arange(context, context + n) for n in continuations)]
         self.positions = torch.cat(positions)  # (T,)
-        before = torch.ones(longest, longest, dtype=torch.bool).tril()
-        own = (parts[:, None, :] == 0) | (parts[:, None, :] == parts[:, :, None])
-        self._visible = before & own | torch.eye(longest, dtype=torch.bool)  # padding sees itself: no empty row
+        self._parts = parts
+        self._kept = (parts >= 0).flatten().nonzero()[:, 0]  # (T,) places of the real tokens among N·L
 
     def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # noqa: ARG002  all layers alike
-        """q (T, H, K), k and v (T, G, K) → (T, H, K)."""
-        keys, values = (self._padding.pad(x).transpose(1, 2) for x in (k, v))  # (N, G, L, K)
-        return self._padding.strip(_masked(self._padding.pad(q), keys, values, self._visible))
+        """q (T, H, K), k and v (T, G, K) → (T, H, K). Tokens behind those that were announced are padding."""
+        groups = k.shape[1]
+        shared = q.shape[1] // groups
+        rows = self._padded(q).unflatten(2, (groups, shared)).transpose(1, 2).flatten(0, 1)  # (N·G, L, R, K)
+        keys, values = (self._padded(x).transpose(1, 2).flatten(0, 1) for x in (k, v))  # (N·G, L, K)
+        count, longest = self._shape
+        out = torch.empty_like(rows)
+        step = max(1, _SCORES // (count * q.shape[1] * longest))
+        for first in range(0, longest, step):
+            block = slice(first, min(first + step, longest))
+            unseen = self._unseen(block).repeat_interleave(groups, 0).repeat_interleave(shared, 1)  # (N·G, C·R, L)
+            out[:, block] = _attend(rows[:, block].flatten(1, 2), keys, values, unseen).unflatten(1, (-1, shared))
+        seen = out.unflatten(0, (count, groups)).transpose(1, 2).reshape(count * longest, *q.shape[1:])
+        return pad(seen[self._kept], (0, 0, 0, 0, 0, len(q) - len(self._kept)))
 
+    def _unseen(self, block: slice) -> Tensor:
+        """(N, C, L): True where a query of the block may not look. Padding sees the context: no row is empty."""
+        steps = torch.arange(self._shape[1])
+        own = self._parts[:, block, None]  # (N, C, 1)
+        others = self._parts[:, None, :]  # (N, 1, L)
+        return ((others != 0) & (others != own)) | (steps > steps[block, None])
 
-class _Padding:
-    """Between a flat stream and rows of one length, padded on the right."""
-
-    def __init__(self, lengths: Sequence[int]) -> None:
-        self._shape = (len(lengths), max(lengths))
-        kept = torch.arange(self._shape[1]) < torch.tensor(lengths)[:, None]
-        self.keep = kept.flatten().nonzero()[:, 0]  # (T,) places of the real tokens
-        self._dense = len(self.keep) == kept.numel()
-
-    def pad(self, x: Tensor) -> Tensor:
-        """(T, ·, K) → (N, Q, ·, K)."""
-        if self._dense:
-            return x.unflatten(0, self._shape)
+    def _padded(self, x: Tensor) -> Tensor:
+        """(T, ·, K) → (N, L, ·, K)."""
         padded = x.new_zeros(self._shape[0] * self._shape[1], *x.shape[1:])
-        padded[self.keep] = x
+        padded[self._kept] = x[: len(self._kept)]
         return padded.unflatten(0, self._shape)
 
-    def strip(self, x: Tensor) -> Tensor:
-        """(N, Q, ·, K) → (T, ·, K)."""
-        flat = x.flatten(0, 1)
-        return flat if self._dense else flat[self.keep]
+
+def _attend(rows: Tensor, keys: Tensor, values: Tensor, unseen: Tensor) -> Tensor:
+    """rows (B, M, K), keys and values (B, L, K), unseen (B or 1, M or 1, L) → (B, M, K), rounded as in training."""
+    count = rows.shape[1]
+    missing = alike(rows.dtype) - count
+    if missing > 0 and rows.dtype == torch.float32:  # of bf16's kernels for batches no number of rows stands out
+        rows = pad(rows, (0, 0, 0, missing))
+        unseen = pad(unseen, (0, 0, 0, missing)) if unseen.shape[1] == count else unseen
+    scores = (rows @ keys.mT).mul_(rows.shape[-1] ** -0.5).masked_fill_(unseen, float("-inf"))
+    return (scores.softmax(-1) @ values)[:, :count]
 
 
-def _masked(q: Tensor, keys: Tensor, values: Tensor, visible: Tensor) -> Tensor:
-    """q (N, Q, H, K), keys and values (N, G, L, K), visible (N, Q, L) → (N, Q, H, K)."""
-    rows, steps, heads, width = q.shape
-    groups = keys.shape[1]
-    grouped = q.unflatten(2, (groups, heads // groups)).permute(0, 2, 3, 1, 4)  # (N, G, R, Q, K)
-    scores = (grouped.reshape(rows, groups, -1, width) @ keys.mT).float() * width**-0.5  # (N, G, R·Q, L)
-    scores = scores.unflatten(2, (-1, steps)).masked_fill(~visible[:, None, None], float("-inf"))
-    shares = scores.softmax(-1).to(values.dtype).flatten(2, 3)
-    seen = (shares @ values).unflatten(2, (-1, steps))  # (N, G, R, Q, K)
-    return seen.permute(0, 3, 1, 2, 4).reshape(rows, steps, heads, width)
+def _up(length: int) -> int:
+    return -(-length // _BLOCK) * _BLOCK

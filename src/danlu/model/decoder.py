@@ -104,6 +104,7 @@ class Decoder(nn.Module):
             self.lm_head = nn.Linear(config.width, config.vocab_size, bias=False)
         # not a buffer: a cast of the model to bf16 must not round the frequencies
         self.frequencies = config.rope.frequencies(config.head_width)
+        self.packed_head: nn.Module | None = None  # packed.py's, for inference alone
 
     @property
     def head_weight(self) -> Tensor:
@@ -126,4 +127,4 @@ class Decoder(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """hidden (T, D) → (T, V)."""
-        return linear(hidden, self.head_weight)
+        return linear(hidden, self.head_weight) if self.packed_head is None else self.packed_head(hidden)
