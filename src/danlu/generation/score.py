@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from danlu.errors import DanluError
+from danlu.errors import DanluError, DataError
 from danlu.generation.protocol import Emit, Generator, Request, Scored, silent
 from danlu.model import Decoder
 from danlu.model.cached import SharedContext, alike
@@ -57,15 +57,19 @@ def score_texts(
 
     Context and continuation are tokenised as one string and split where the context's own tokens end; spaces at the
     context's end belong to the continuation. An empty context is the token that begins a text (else ends one).
-    Source: `_encode_pair` of EleutherAI's lm-evaluation-harness.
+    Source: `_encode_pair` of EleutherAI's lm-evaluation-harness. Raises DataError where a continuation leaves no token
+    of its own (lm-eval scores it 0, above all others), and where a text spells a control token.
     """
     requests: list[Request] = []
     shapes: list[list[tuple[int, int]]] = []  # where each continuation of an item went
-    for item in items:
+    for number, item in enumerate(items, start=1):
         contexts: dict[tuple[int, ...], int] = {}
         places = []
         for text in item["continuations"]:
-            context, continuation = _encode_pair(tokenizer, item["context"], text)
+            try:
+                context, continuation = _encode_pair(tokenizer, item["context"], text)
+            except ValueError as error:
+                raise DataError(f"item {number}: {str(error).rstrip('.')}.") from error
             # a merge across the border can give two continuations two contexts
             if (key := tuple(context)) not in contexts:
                 contexts[key] = len(requests)
@@ -85,9 +89,11 @@ def _encode_pair(tokenizer: Tokenizer, context: str, continuation: str) -> tuple
     if not context:
         first = tokenizer.bos_id if tokenizer.bos_id is not None else tokenizer.eos_id
         if first is None:
-            raise DanluError("the context is empty, and the tokenizer has no token that begins or ends a text.")
+            raise DataError("the context is empty, and the tokenizer has no token that begins or ends a text")
         return [first], tokenizer.encode(continuation)
     whole, border = tokenizer.encode(context + continuation), len(tokenizer.encode(context))
+    if border >= len(whole):
+        raise DataError(f"the tokenizer draws the continuation {continuation!r} into the context's last token")
     return whole[:border], whole[border:]
 
 

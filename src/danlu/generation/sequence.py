@@ -48,6 +48,8 @@ class Sequence:
                 self.text, self.finish_reason = said[:cut], "stop"
         if token in stop_ids:
             self.finish_reason = "stop"
+            if self.text is None:  # the token may be one that also spells text
+                self.text = tokenizer.decode(self.ids[:-1])
         elif self.finish_reason is None and len(self.ids) == self.sampling.max_new_tokens:
             self.finish_reason = "length"
 

@@ -40,18 +40,20 @@ def test_with_json_a_refusal_is_an_object_with_its_number(tmp_path):
     assert json.loads(done.stdout)["error"]["refusal"] == 12
 
 
+WAITING = """
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background would have it ignored
+from danlu import hub
+hub.resolve = lambda *a, **k: print("here", flush=True) or time.sleep(60)
+"""
+
+
 def test_ctrl_c_says_that_the_same_command_continues(tmp_path):
-    waiting = "import time\nfrom danlu import hub\nhub.resolve = lambda *a, **k: time.sleep(60)\n"
-    process = subprocess.Popen(
-        [sys.executable, "-c", waiting + RUN, "render", "nowhere", "rows.jsonl"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout.readline() == "here\n"
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    command = [sys.executable, "-c", WAITING + RUN, "render", "nowhere", "rows.jsonl"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "here\n"
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
     assert "the same command continues" in said
     assert "Traceback" not in said

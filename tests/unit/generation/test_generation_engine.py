@@ -168,3 +168,46 @@ def test_new_weights_of_the_same_shape_are_taken(engine, tiny_base):
     assert engine.generate([[5, 6, 7]], Sampling(max_new_tokens=5)) != before
     engine.take_weights(tiny_base)
     assert engine.generate([[5, 6, 7]], Sampling(max_new_tokens=5)) == before
+
+
+def test_a_cache_that_would_be_too_large_runs_fewer_at_a_time(engine, monkeypatch):
+    prompts = [[5, 6, 7 + i] for i in range(7)]
+    wanted = engine.generate(prompts, Sampling(max_new_tokens=9))
+    monkeypatch.setattr("danlu.generation.engine._CACHE_BYTES", 1)
+    same(engine.generate(prompts, Sampling(max_new_tokens=9)), wanted)
+
+
+@settings(max_examples=20, deadline=None)
+@given(prompts=prompts_of, batch=st.integers(1, 12), seed=st.integers(0, 3))
+def test_any_batch_gives_the_same_bits(tiny_base, prompts, batch, seed):
+    engine = engines.setdefault("bf16", Engine.from_folder(tiny_base))
+    engine.stop_ids = frozenset(range(0, 259, 9))  # replies of many lengths, so that slots change hands
+    sampling = Sampling(max_new_tokens=12, temperature=HOT, seed=seed)
+    engine.batch = 4
+    wanted = engine.generate(prompts, sampling)
+    engine.batch = batch
+    same(engine.generate(prompts, sampling), wanted)
+
+
+def test_scores_do_not_depend_on_the_other_requests(engine):
+    draw = torch.Generator().manual_seed(3)
+    ids = lambda n: torch.randint(3, 259, (n,), generator=draw).tolist()  # noqa: E731
+    requests = [(ids(1 + 11 * i), [ids(n) for n in (3, 1, 30)[: 1 + i % 3]]) for i in range(9)]
+    assert engine.score(requests) == [engine.score([request])[0] for request in requests]
+
+
+def test_many_continuations_are_scored_in_parts(tiny_base, monkeypatch):
+    engine = Engine.from_folder(tiny_base, precision="fp32")
+    request = ([5, 6, 7], [[8 + i, 9, 10] for i in range(20)])
+    whole = engine.score([request])[0]
+    monkeypatch.setattr("danlu.generation.score._BESIDE", 7)
+    parts = engine.score([request])[0]
+    assert [s.num_tokens for s in parts] == [3] * 20
+    assert [s.logprob for s in parts] == pytest.approx([s.logprob for s in whole], abs=1e-5)
+
+
+def test_a_stop_token_that_spells_text_is_no_part_of_the_text(engine):
+    first = engine.generate([[5, 6, 7]], Sampling(max_new_tokens=10, temperature=HOT, seed=2))[0]
+    engine.stop_ids = frozenset(first.ids[4:5])
+    stopped = engine.generate([[5, 6, 7]], Sampling(max_new_tokens=10, temperature=HOT, seed=2))[0]
+    assert stopped.text == engine.tokenizer.decode(stopped.ids[:-1]) != engine.tokenizer.decode(stopped.ids)
