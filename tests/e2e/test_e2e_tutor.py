@@ -15,6 +15,7 @@ SHORT = [
     "evaluation.scenario.problems=8",
     "evaluation.scenario.max_new_tokens=24",
     "evaluation.guard.items=24",
+    "threads=1",
 ]
 STAGES = ["base", "items", "plan", "data", "train", "evaluate", "report"]
 
@@ -27,7 +28,7 @@ def danlu(folder, *arguments):
         check=False,
         capture_output=True,
         text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "2"},
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
 
 

@@ -12,6 +12,7 @@ from danlu.errors import DanluError
 from danlu.recipe import load
 from danlu.run.chatting import opening
 from danlu.run.locate import locate, run_folder
+from danlu.run.machine import prepare_torch, this_machine
 from danlu.tokens import Renderer
 
 
@@ -30,6 +31,7 @@ def chat(
     folder = locate(base).folder
     run = run_folder(base)
     said = system or (opening(load(Path(run) / "recipe.yaml")) if run else None)
+    prepare_torch(this_machine().physical_cores)
     from danlu.generation import Engine, Sampling
     from danlu.generation.chat import stream
 

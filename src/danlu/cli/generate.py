@@ -15,6 +15,7 @@ from danlu.artefact import read_jsonl
 from danlu.cli.progress import Progress
 from danlu.errors import DanluError, DataError
 from danlu.run.locate import locate
+from danlu.run.machine import prepare_torch, this_machine
 from danlu.tokens import Renderer, Tokenizer
 
 SCHEMA = "danlu/generate-1"
@@ -31,19 +32,18 @@ def generate(
     top_p: Annotated[float, typer.Option(help="The fewest likeliest tokens whose shares reach this.")] = 1.0,
     min_p: Annotated[float, typer.Option(help="Tokens at least this share of the likeliest one's.")] = 0.0,
     max_new_tokens: Annotated[int, typer.Option(help="Longest completion.")] = 128,
-    batch: Annotated[int, typer.Option(min=1, help="Rows at a time; it changes the speed, never the results.")] = 32,
     as_json: Annotated[bool, typer.Option("--json", help="Print all items as one JSON object.")] = False,
 ) -> None:
     """Complete prompts, or reply to messages."""
     folder = locate(base).folder
     prompts = read_prompts(file, folder)
+    prepare_torch(this_machine().physical_cores)
     from danlu.generation import Engine, Sampling
 
     sampling = Sampling(max_new_tokens=max_new_tokens, temperature=temperature, top_p=top_p, min_p=min_p, seed=seed)
+    engine = Engine.from_folder(folder)
     with Progress(Console(stderr=True)) as progress:
-        done = Engine.from_folder(folder, batch).generate(
-            prompts, sampling, lambda _, fields: progress("count", {"what": "completed", **fields})
-        )
+        done = engine.generate(prompts, sampling, lambda _, count: progress("count", {"what": "completed", **count}))
     if as_json:
         items = [{"ids": c.ids, "text": c.text, "logprobs": c.logprobs, "finish_reason": c.finish_reason} for c in done]
         typer.echo(json.dumps({"schema": SCHEMA, "items": items}, ensure_ascii=False))

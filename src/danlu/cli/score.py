@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from danlu.artefact import read_jsonl
 from danlu.cli.progress import Progress
 from danlu.errors import DataError
 from danlu.run.locate import locate
+from danlu.run.machine import prepare_torch, this_machine
 from danlu.tokens import Tokenizer
 
 SCHEMA = "danlu/score-1"
@@ -29,13 +31,13 @@ def score(
     """Score continuations of contexts by log-likelihood, as lm-eval does."""
     folder = locate(base).folder
     items = read_items(file, Tokenizer.from_folder(folder))
+    prepare_torch(this_machine().physical_cores)
     from danlu.generation import Engine, score_texts
 
     engine = Engine.from_folder(folder)
     with Progress(Console(stderr=True)) as progress:
-        scored = score_texts(
-            engine, engine.tokenizer, items, lambda _, fields: progress("count", {"what": "scored", **fields})
-        )
+        count = partial(progress, "count")
+        scored = score_texts(engine, engine.tokenizer, items, lambda _, done: count({"what": "scored", **done}))
     if as_json:
         rows = [{"logprobs": [s.logprob for s in own], "num_tokens": [s.num_tokens for s in own]} for own in scored]
         typer.echo(json.dumps({"schema": SCHEMA, "items": rows}))

@@ -17,7 +17,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad as padded
+from torch.nn.functional import pad
 
 from danlu.errors import DanluError, TemplateError
 from danlu.generation import score
@@ -25,7 +25,7 @@ from danlu.generation.protocol import Completion, Emit, Request, Sampling, Score
 from danlu.generation.sample import choose
 from danlu.generation.sequence import Sequence
 from danlu.model import Decoder, load
-from danlu.model.cached import Cache, DecodeAttention, PrefillAttention, alike
+from danlu.model.cached import Cache, DecodeAttention, PrefillAttention, filling
 from danlu.model.packed import pack
 from danlu.tokens import Renderer, Tokenizer
 
@@ -116,7 +116,6 @@ class _Beat:
         longest = max((len(s.prompt) + s.sampling.max_new_tokens for s in sequences), default=1)
         affordable = _CACHE_BYTES // Cache.slot_bytes(self._decoder.config, dtype, longest)
         self._slots = max(1, min(engine.batch, len(sequences), affordable))
-        self._alike = alike(dtype)
         self._shared = _common([s.prompt for s in sequences])
         self._cache = Cache(self._decoder.config, self._slots + (self._shared > 0), dtype)  # its slot is the last
         if self._shared:
@@ -176,11 +175,12 @@ class _Beat:
 
     @torch.inference_mode()
     def _forward(self, tokens: list[int], attend: PrefillAttention | DecodeAttention, wanted: Many[int]) -> Tensor:
-        """Logits (N, V) float32 at the N wanted tokens. Padding keeps products at the rows from which all are alike."""
-        missing = max(0, self._alike - len(tokens))
-        ids, positions = torch.tensor(tokens + [0] * missing), padded(attend.positions, (0, missing))
+        """Logits (N, V) float32 at the N wanted tokens."""
+        dtype = self._decoder.head_weight.dtype
+        more = filling(len(tokens), dtype)
+        ids, positions = torch.tensor(tokens + [0] * more), pad(attend.positions, (0, more))
         hidden = self._decoder.hidden(ids, positions, attend)[torch.tensor(wanted)]
-        hidden = padded(hidden, (0, 0, 0, max(0, self._alike - len(wanted))))
+        hidden = pad(hidden, (0, 0, 0, filling(len(wanted), dtype)))
         return self._decoder.logits(hidden)[: len(wanted)].float()
 
 

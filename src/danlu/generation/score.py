@@ -15,7 +15,7 @@ from torch.nn.functional import pad
 from danlu.errors import DanluError, DataError
 from danlu.generation.protocol import Emit, Generator, Request, Scored, silent
 from danlu.model import Decoder
-from danlu.model.cached import SharedContext, alike
+from danlu.model.cached import SharedContext, filling
 
 if TYPE_CHECKING:
     from danlu.tokens import Tokenizer
@@ -128,8 +128,8 @@ def _batches(requests: Sequence[Request]) -> Iterator[list[int]]:
 def _score(decoder: Decoder, requests: Sequence[Request]) -> list[list[Scored]]:
     attend = SharedContext([(len(c), [len(x) for x in cs]) for c, cs in requests])
     ids = torch.tensor([t for c, cs in requests for part in (c, *cs) for t in part])
-    missing = max(0, alike(decoder.head_weight.dtype) - len(ids))
-    hidden = decoder.hidden(pad(ids, (0, missing)), pad(attend.positions, (0, missing)), attend)  # (T, D)
+    more = filling(len(ids), decoder.head_weight.dtype)
+    hidden = decoder.hidden(pad(ids, (0, more)), pad(attend.positions, (0, more)), attend)  # (T, D)
     predicting, targets = _predictions(requests)
     logprobs = iter(_logprobs(decoder, hidden[predicting], ids[targets]))
     return [
@@ -158,7 +158,7 @@ def _logprobs(decoder: Decoder, hidden: Tensor, targets: Tensor) -> list[float]:
     """hidden (P, D), targets (P,) → P log-probabilities; the full logits are never held."""
     found: list[float] = []
     for rows, wanted in zip(hidden.split(_CHUNK), targets.split(_CHUNK), strict=True):
-        missing = max(0, alike(hidden.dtype) - len(rows))
-        logits = decoder.logits(pad(rows, (0, 0, 0, missing)))[: len(rows)].float()
+        more = filling(len(rows), rows.dtype)
+        logits = decoder.logits(pad(rows, (0, 0, 0, more)))[: len(rows)].float()
         found += logits.log_softmax(-1).gather(1, wanted[:, None])[:, 0].tolist()
     return found

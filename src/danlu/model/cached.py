@@ -2,8 +2,8 @@
 
 A token's result does not depend, to the bit, on what else is in the batch. Three things make it so. A sequence's own
 arithmetic is cut where its positions say, never where the batch does. A masked key's share is exactly 0, and adding
-zeros at the end changes no sum. And a matrix product computes a row alike whatever the number of rows, which holds for
-torch's kernels on x86 from `alike` rows on (measured, docs/generation.md); fewer are padded.
+zeros at the end changes no sum. And torch's kernels compute a row alike whatever the number of rows, once the rows are
+filled up by `filling` (measured on x86, docs/generation.md).
 
 T new tokens of all sequences in a row, N sequences, C tokens in a block, L positions of the cache in use, H heads,
 G key-value heads, R = H / G queries that share a key, K head width, S slots.
@@ -24,10 +24,11 @@ _BLOCK = 64  # positions: the cache grows by so many, and a prompt is read by so
 _SCORES = 1 << 24  # held at once, for all heads
 
 
-def alike(dtype: torch.dtype) -> int:
-    """From how many rows on a product computes each row alike. bf16 needed none here; another CPU may have a kernel
-    for one row."""
-    return 16 if dtype == torch.float32 else 4
+def filling(rows: int, dtype: torch.dtype) -> int:
+    """How many rows to add, so that every kernel computes each row alike: fp32 products of few rows round otherwise,
+    and so do functions of the last few elements that fill no vector. bf16 products needed nothing here; another CPU
+    may have a kernel for one row."""
+    return -rows % (16 if dtype == torch.float32 else 4)
 
 
 class Cache:
@@ -178,8 +179,8 @@ class SharedContext:
 def _attend(rows: Tensor, keys: Tensor, values: Tensor, unseen: Tensor) -> Tensor:
     """rows (B, M, K), keys and values (B, L, K), unseen (B or 1, M or 1, L) → (B, M, K), rounded as in training."""
     count = rows.shape[1]
-    missing = alike(rows.dtype) - count
-    if missing > 0 and rows.dtype == torch.float32:  # of bf16's kernels for batches no number of rows stands out
+    missing = filling(count, rows.dtype)
+    if missing and rows.dtype == torch.float32:  # among bf16's kernels for batches no number of rows stands out
         rows = pad(rows, (0, 0, 0, missing))
         unseen = pad(unseen, (0, 0, 0, missing)) if unseen.shape[1] == count else unseen
     scores = (rows @ keys.mT).mul_(rows.shape[-1] ** -0.5).masked_fill_(unseen, float("-inf"))

@@ -74,10 +74,12 @@ def prepare_torch(threads: int) -> None:
     """Let torch compute with so many threads, and keep few compiled kernels; to be called before its first product.
 
     oneDNN and PyTorch each keep 1,024 kernels, one for every shape that they met, of some 0.7 MB. Packs have ever new
-    lengths, so training grew by a gigabyte that was not used again. What the environment says already stands.
+    lengths, so training grew by a gigabyte that was not used again. And threads that wait sleep: where another program
+    takes a core, spinning ones cost two thirds of the speed. What the environment says already stands.
     """
     for variable in _KERNEL_CACHES:
         os.environ.setdefault(variable, str(_KERNELS))
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch
 
     torch.set_num_threads(threads)

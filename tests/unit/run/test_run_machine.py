@@ -51,12 +51,12 @@ def test_threads_decide_on_the_rate_and_never_exceed_the_machine():
     assert machine.device(10_000) == machine.device(machine.logical_cores)
 
 
-def test_torch_keeps_few_kernels_unless_the_environment_says_otherwise():
+def test_torch_keeps_few_kernels_and_its_waiting_threads_sleep_unless_the_environment_says_otherwise():
     code = (
         "import os, torch; from danlu.run.machine import prepare_torch\n"
         "os.environ['LRU_CACHE_CAPACITY'] = '7'; prepare_torch(1)\n"
-        "names = ('ONEDNN_PRIMITIVE_CACHE_CAPACITY', 'LRU_CACHE_CAPACITY')\n"
+        "names = ('ONEDNN_PRIMITIVE_CACHE_CAPACITY', 'LRU_CACHE_CAPACITY', 'OMP_WAIT_POLICY')\n"
         "print(torch.get_num_threads(), *map(os.environ.get, names))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["1", "128", "7"]
+    assert done.stdout.split() == ["1", "128", "7", "PASSIVE"]
