@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from danlu.errors import LocatorError
-from danlu.generation import Engine, Sampling
+from danlu.generation import Engine, Sampling, score_texts
 from danlu.hub import resolve
 from danlu.tokens import Renderer
 
@@ -65,11 +65,35 @@ def test_smollm2_says_what_it_says_under_transformers(smollm2):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("temperature", [0.0, 0.8])
-def test_smollm2s_tokens_do_not_depend_on_the_batch_in_bf16(smollm2, temperature):
+def test_smollm2s_results_do_not_depend_on_the_batch_in_bf16(smollm2, temperature):
+    """Token ids and log-probabilities, to the bit."""
     engine, renderer = Engine.from_folder(smollm2, batch=32), Renderer.from_folder(smollm2)
-    prompts = [renderer.prompt([{"role": "user", "content": text}]) for text in QUESTIONS * 2]
-    sampling = Sampling(max_new_tokens=40, temperature=temperature, seed=1)
-    together = [done.ids for done in engine.generate(prompts, sampling)]
-    for batch in (1, 3):
-        engine.batch = batch
-        assert [done.ids for done in engine.generate(prompts, sampling)] == together
+    system = {"role": "system", "content": "You are a patient tutor. Ask one question at a time."}
+    prompts = [renderer.prompt([system, {"role": "user", "content": text}]) for text in QUESTIONS * 2]
+    sampling = Sampling(max_new_tokens=24, temperature=temperature, seed=1)
+    together = engine.generate(prompts, sampling)
+    engine.batch = 3
+    assert engine.generate(prompts, sampling) == together
+    assert engine.generate(prompts[:1], sampling) == together[:1], "alone, without a shared beginning"
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_smollm2s_log_likelihoods_are_those_of_transformers(smollm2):
+    import transformers
+
+    engine = Engine.from_folder(smollm2, precision="fp32")
+    model = transformers.AutoModelForCausalLM.from_pretrained(smollm2, dtype=torch.float32)
+    items = [
+        {"context": f"Question: {question}\nAnswer: ", "continuations": ["Tokyo", "rain falls on the roof", "42"]}
+        for question in QUESTIONS
+    ]
+    for item, own in zip(items, score_texts(engine, engine.tokenizer, items), strict=True):
+        for text, scored in zip(item["continuations"], own, strict=True):
+            ids = torch.tensor([engine.tokenizer.encode(item["context"] + text)])
+            with torch.no_grad():
+                logits = model(ids).logits[0].log_softmax(-1)
+            tokens = ids[0, -scored.num_tokens :]
+            wanted = logits[-scored.num_tokens - 1 : -1].gather(1, tokens[:, None]).sum().item()
+            assert engine.tokenizer.decode(tokens.tolist()) == " " + text
+            assert scored.logprob == pytest.approx(wanted, abs=1e-4 * scored.num_tokens)
