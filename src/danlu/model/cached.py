@@ -21,7 +21,7 @@ from torch.nn.functional import pad
 from danlu.model.config import DecoderConfig
 
 _BLOCK = 64  # positions: the cache grows by so many, and a prompt is read by so many
-_SCORES = 1 << 24  # held at once, for all heads
+_SCORES = 1 << 22  # held at once, for all heads, in scoring
 
 
 def filling(rows: int, dtype: torch.dtype) -> int:
@@ -154,20 +154,21 @@ class SharedContext:
         keys, values = (self._padded(x).transpose(1, 2).flatten(0, 1) for x in (k, v))  # (N·G, L, K)
         count, longest = self._shape
         out = torch.empty_like(rows)
-        step = max(1, _SCORES // (count * q.shape[1] * longest))
+        step = max(_BLOCK, _SCORES // (count * q.shape[1] * longest) // _BLOCK * _BLOCK)
         for first in range(0, longest, step):
-            block = slice(first, min(first + step, longest))
-            unseen = self._unseen(block).repeat_interleave(groups, 0).repeat_interleave(shared, 1)  # (N·G, C·R, L)
-            out[:, block] = _attend(rows[:, block].flatten(1, 2), keys, values, unseen).unflatten(1, (-1, shared))
+            end = min(first + step, longest)  # nobody looks behind its own block
+            unseen = self._unseen(first, end).repeat_interleave(groups, 0).repeat_interleave(shared, 1)  # (N·G, C·R, L)
+            seen = _attend(rows[:, first:end].flatten(1, 2), keys[:, :end], values[:, :end], unseen)
+            out[:, first:end] = seen.unflatten(1, (-1, shared))
         seen = out.unflatten(0, (count, groups)).transpose(1, 2).reshape(count * longest, *q.shape[1:])
         return pad(seen[self._kept], (0, 0, 0, 0, 0, len(q) - len(self._kept)))
 
-    def _unseen(self, block: slice) -> Tensor:
-        """(N, C, L): True where a query of the block may not look. Padding sees the context: no row is empty."""
-        steps = torch.arange(self._shape[1])
-        own = self._parts[:, block, None]  # (N, C, 1)
-        others = self._parts[:, None, :]  # (N, 1, L)
-        return ((others != 0) & (others != own)) | (steps > steps[block, None])
+    def _unseen(self, first: int, end: int) -> Tensor:
+        """(N, C, end): True where a query of the block may not look. Padding sees the context: no row is empty."""
+        own = self._parts[:, first:end, None]  # (N, C, 1)
+        others = self._parts[:, None, :end]
+        later = torch.arange(end) > torch.arange(first, end)[:, None]
+        return ((others != 0) & (others != own)) | later
 
     def _padded(self, x: Tensor) -> Tensor:
         """(T, ·, K) → (N, L, ·, K)."""
