@@ -16,7 +16,7 @@ from danlu.recipe import load
 from danlu.run.events import Events
 from danlu.run.fingerprint import code_fingerprint, library_versions
 from danlu.run.lock import only_writer
-from danlu.run.machine import this_machine
+from danlu.run.machine import prepare_libraries, this_machine
 from danlu.run.measure import Meter, read
 from danlu.run.pipeline import STAGES
 from danlu.run.result import FILE, describe
@@ -39,6 +39,7 @@ class Request:
 
 def run(request: Request, listener: Emit) -> dict[str, Any]:
     """Carry a recipe out to its report; run again after a kill, it continues. Returns what run.json holds."""
+    prepare_libraries()
     written = load(request.recipe, request.overrides)
     settled = settle(written, request.recipe.parent)
     folder = folder_for(written, settled, request.out)

@@ -70,16 +70,21 @@ def this_machine() -> Machine:
     )
 
 
-def prepare_torch(threads: int) -> None:
-    """Let torch compute with so many threads, and keep few compiled kernels; to be called before its first product.
+def prepare_libraries() -> None:
+    """Settings that torch's libraries read when they are loaded, so to be called before torch is imported.
 
-    oneDNN and PyTorch each keep 1,024 kernels, one for every shape that they met, of some 0.7 MB. Packs have ever new
-    lengths, so training grew by a gigabyte that was not used again. And threads that wait sleep: where another program
-    takes a core, spinning ones cost two thirds of the speed. What the environment says already stands.
+    oneDNN and PyTorch each keep 1,024 compiled kernels, one for every shape that they met, of some 0.7 MB. Packs have
+    ever new lengths, so training grew by a gigabyte that was not used again. And threads that wait sleep: where another
+    program takes a core, spinning ones cost two thirds of the speed. What the environment says already stands.
     """
     for variable in _KERNEL_CACHES:
         os.environ.setdefault(variable, str(_KERNELS))
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def prepare_torch(threads: int) -> None:
+    """Let torch compute with so many threads."""
+    prepare_libraries()
     import torch
 
     torch.set_num_threads(threads)
