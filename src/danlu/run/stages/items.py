@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from danlu.artefact import hash_file, hash_folder, write_json
+from danlu.artefact import hash_file, hash_folder
 from danlu.data import general, tutor
 from danlu.data.formats import read
 from danlu.evaluation.items import write_items
@@ -47,7 +47,6 @@ def _build(context: Context, folder: Path) -> None:
     )
     for row in manifest["detectable"]:
         context.emit("detectable", row)
-    write_json(folder / "manifest.json", manifest)
 
 
 def _scenario(scenario: TutorScenario | HeldOutScenario) -> Iterator[Mapping[str, Any]]:
@@ -72,11 +71,6 @@ def _wheel(context: Context) -> Path | None:
         return None
     locator = parse(guard.source)
     return fetch_wheel(locator.name, locator.version, guard.sha256, cache_folder(), context.emit).folder
-
-
-def texts(folder: Path) -> Sequence[str]:
-    """Names of the files that hold items."""
-    return sorted(path.name for path in folder.glob("*.jsonl"))
 
 
 STAGE = Stage("items", __name__, _facts, _build, hash_folder)
