@@ -37,6 +37,45 @@ threads: 1
 """
 
 
+# Kills itself in the stage named: at the n-th file that it opens, makes, moves or links, or else at its end.
+KILLED_IN = """
+import os, signal, sys
+from danlu.run.events import Events
+
+stage, left = sys.argv[1], int(sys.argv[2])
+armed, write = False, Events.__call__
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def touched(name, arguments):
+    global left
+    if armed and name in {"open", "os.mkdir", "os.rename", "os.symlink", "os.remove"}:
+        left -= 1
+        if left < 0:
+            die()
+
+def written(self, event, fields):
+    global armed
+    if armed and event == "stage":
+        die()
+    write(self, event, fields)
+    armed = armed or (event == "stage" and fields["stage"] == stage and fields["status"] == "started")
+
+Events.__call__ = written
+sys.addaudithook(touched)
+sys.argv[1:] = ["run", "recipe.yaml", "--json"]
+from danlu.cli import main
+main()
+"""
+RUN = """
+import sys
+sys.argv[1:] = ["run", "recipe.yaml", "--json"]
+from danlu.cli import main
+main()
+"""
+
+
 def rows(count, seed):
     draw = random.Random(seed)
     for _ in range(count):
@@ -50,11 +89,13 @@ def rows(count, seed):
         }
 
 
-def start(folder):
-    program = "from danlu.cli import main; main()"
-    command = [sys.executable, "-c", program, "run", "recipe.yaml", "--json"]
+def start(folder, program=RUN, *arguments):
     return subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"}
+        [sys.executable, "-c", program, *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
 
 
@@ -67,13 +108,6 @@ def finish(folder):
 def events(folder):
     path = folder / "runs" / "killed" / "events.jsonl"
     return path.read_bytes().count(b"\n") if path.is_file() else 0
-
-
-def starts(folder, stage):
-    """How often the stage was begun."""
-    path = folder / "runs" / "killed" / "events.jsonl"
-    lines = path.read_text(errors="replace").splitlines() if path.is_file() else []
-    return sum(f'"stage": "{stage}", "status": "started"' in line for line in lines)
 
 
 def evidence(folder):
@@ -119,17 +153,22 @@ def kill_when(folder, reached, draw):
     return False
 
 
+def kill_in(folder, stage, touched):
+    """Run until the stage has touched so many files, and die there."""
+    process = start(folder, KILLED_IN, stage, str(touched))
+    _, err = process.communicate(timeout=240)
+    assert process.returncode == -signal.SIGKILL, err.decode()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_a_kill_in_each_stage_and_at_random_moments_changes_nothing(workplace):
     quiet = workplace("quiet")
     finish(quiet)
     wanted, total, draw = evidence(quiet), events(quiet), random.Random(7)
-    folder, kills = workplace("each"), 0
+    folder, kills = workplace("each"), len(STAGES)
     for stage in STAGES:
-        begun = starts(folder, stage)
-        kills += kill_when(folder, lambda stage=stage, begun=begun: starts(folder, stage) > begun, draw)
-    assert kills >= len(STAGES) - 1, "the last stage may end before it is killed"
+        kill_in(folder, stage, draw.randint(0, 8))
     finish(folder)
     assert evidence(folder) == wanted, "after a kill in each stage"
     folder = workplace("random")
