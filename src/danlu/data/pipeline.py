@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from danlu.tokens import Document, Renderer, write_shards
 
 Judge = Callable[[Row], Removal | None]
 _TELL_EVERY = 100
+_HELD_OUT = Removal("held out for evaluation")
 
 
 def build(
@@ -43,12 +44,14 @@ def build(
     renderer: Renderer,
     items: Mapping[str, str],
     root: Path,
+    left_out: Collection[str] = (),
     waivers: Waivers | None = None,
     emit: Emit = silent,
 ) -> dict[str, Any]:
     """Write the data of a recipe to `folder`; returns its card, with `cpu_s` beside it.
 
     items: item_id → text of the evaluation, which no row may hold. root: where the recipe's relative paths start.
+    left_out: ids of rows that are held out for evaluation.
     folder: documents.parquet, manifest.json, decisions.parquet, and card.json last. emit: hears `count` and
     `data_step`. Raises DataError for a bad row or when nothing is left, Refusal 1, 2, 14 and 16.
     """
@@ -56,6 +59,8 @@ def build(
     waivers = waivers or Waivers()
     check_licences(data.sources, waivers)
     judges, contamination = _judges(data, items, root, waivers)
+    if left_out:
+        judges = {"hold out": lambda row: _HELD_OUT if row.row_id in left_out else None, **judges}
     decisions = Decisions([*judges, "mix", "overlong"])
     rows = _read(data, root, judges, decisions, emit)
     if contamination is not None:

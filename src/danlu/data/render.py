@@ -28,4 +28,5 @@ def _text(text: str, tokenizer: Tokenizer) -> Rendered:
     if tokenizer.eos_id is None:
         raise CheckpointError("the base's tokenizer names no eos_token, so texts would run into one another.")
     ids = [*tokenizer.encode(text), tokenizer.eos_id]
+    tokenizer.check_says(ids[:-1], text)
     return Rendered(ids, [True] * len(ids))

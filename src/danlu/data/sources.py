@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from danlu.artefact import hash_file
-from danlu.data import general, tutor
+from danlu.data import general, passages, tutor
+from danlu.data.documents import documents
 from danlu.data.formats import read
 from danlu.data.row import Row
 from danlu.data.wording import PROMPTS, spoken
 from danlu.errors import DataError, Waivers
-from danlu.recipe.data import Data, FileSource, GeneratedSource, Source
+from danlu.recipe.data import Data, FileSource, GeneratedSource, PassageSource, Source
 
 _GENERATORS: Mapping[str, Callable[[int, int, str], Sequence[Row]]] = {"tutor": tutor.rows, "general": general.rows}
 
@@ -35,11 +36,16 @@ def read_source(source: Source, data: Data, root: Path, most: int | None = None)
     most: rows that a generator makes at most, for an estimate. Raises DataError for a row that cannot be read or is
     not of the recipe's form.
     """
+    rows: Iterator[Row]
     if isinstance(source, GeneratedSource):
         count = source.rows if most is None else min(most, source.rows)
-        rows: Iterator[Row] = iter(_GENERATORS[source.generator](count, source.seed, source.name))
+        rows = iter(_GENERATORS[source.generator](count, source.seed, source.name))
+    elif isinstance(source, PassageSource):
+        rows = passages.rows(source)
     else:
         rows = read(root / source.path, source.format, source.name)
+    if data.form == "text":
+        rows = documents(rows, data.max_length)
     for row in rows:
         _check_form(row, data)
         yield with_system(row, data.system) if isinstance(source, FileSource) else row
@@ -66,6 +72,8 @@ def origin(source: Source, root: Path) -> dict[str, Any]:
     """Where a source's rows come from, as the card tells it: no folder of this machine."""
     if isinstance(source, GeneratedSource):
         return {"generator": source.generator, "seed": source.seed}
+    if isinstance(source, PassageSource):
+        return {"passages": source.passages, "source": source.source}
     return {"path": Path(source.path).name, "sha256": hash_file(root / source.path)}
 
 

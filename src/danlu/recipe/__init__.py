@@ -1,7 +1,16 @@
 """The frozen, typed description of a run, a file a stage. Unknown and unread keys raise."""
 
 from danlu.recipe.base import Base
-from danlu.recipe.data import Data, Decontaminate, Deduplicate, FileSource, Filter, GeneratedSource, Source
+from danlu.recipe.data import (
+    Data,
+    Decontaminate,
+    Deduplicate,
+    FileSource,
+    Filter,
+    GeneratedSource,
+    PassageSource,
+    Source,
+)
 from danlu.recipe.evaluation import Evaluation, Guard, HeldOutScenario, TutorScenario
 from danlu.recipe.load import load
 from danlu.recipe.recipe import Recipe
@@ -22,6 +31,7 @@ __all__ = [
     "HeldOutScenario",
     "Lora",
     "Optimizer",
+    "PassageSource",
     "Recipe",
     "Schedule",
     "Source",

