@@ -1,0 +1,173 @@
+"""danlu on a fixture: its recipe, its data, its training, its commands; and how a refusal becomes a finding."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from silent.case import Finding
+from silent.peers import PEERS
+
+T = TypeVar("T")
+
+
+def settings(folder: Path) -> dict[str, Any]:
+    """The fixture's settings.json."""
+    return dict(json.loads((folder / "settings.json").read_text()))
+
+
+def recipe(folder: Path, **changes: Any) -> Path:
+    """Write folder/recipe.yaml, which says what settings.json says; changes: sections merged over it."""
+    asked = settings(folder)
+    rows = asked["batch_size"]
+    lora = asked["lora"]
+    adapter: dict[str, Any] = {"kind": "full"}
+    if lora is not None:
+        adapter = {"kind": "lora", "rank": lora["r"], "alpha": lora["alpha"]}
+    schedule = {"kind": asked["schedule"], "warmup": asked["warmup"]}
+    written = {
+        "name": "case",
+        "base": {"model": "base"},
+        "data": {
+            "max_length": asked["max_length"],
+            "sources": [{"name": "mine", "path": "train.jsonl", "licence": "own"}],
+        },
+        "training": {
+            "optimizer": {"lr": asked["lr"], "weight_decay": asked["weight_decay"]},
+            "schedule": schedule,
+            "adapter": adapter,
+            "epochs": asked["epochs"],
+            "batch_tokens": rows * asked["gradient_accumulation"] * asked["max_length"],
+            "precision": asked["precision"],
+            "seed": asked["seed"],
+            **{key: value for key, value in asked["extra"].items() if key not in PEERS},
+        },
+        "evaluation": {"scenario": {"kind": "held-out", "path": _held_out(folder), "samples": 0}, "guard": None},
+        "threads": 1,
+    }
+    path = folder / "recipe.yaml"
+    path.write_text(json.dumps(_merged(written, changes), indent=1, ensure_ascii=False), encoding="utf-8")
+    return path
+
+
+def build(folder: Path, *overrides: str, **changes: Any) -> Any:
+    """The fixture's data as `danlu data build` makes it: tokens.Shards, written to folder/data."""
+    from danlu.run.carry import Request
+    from danlu.run.dataset import build_data
+    from danlu.tokens import Shards
+
+    build_data(Request(recipe(folder, **changes), overrides, folder / "data"), _unheard)
+    return Shards(folder / "data")
+
+
+def run(folder: Path, *overrides: str, accept: Mapping[int, str] | None = None, **changes: Any) -> dict[str, Any]:
+    """The whole recipe as `danlu run` carries it out, in folder/run; returns run.json's object."""
+    from danlu.errors import Waivers
+    from danlu.run.carry import Request
+    from danlu.run.carry import run as carry_out
+
+    request = Request(recipe(folder, **changes), overrides, folder / "run", Waivers(dict(accept or {})))
+    return carry_out(request, _unheard)
+
+
+def trajectory(folder: Path) -> list[dict[str, float]]:
+    """Loss, learning rate and tokens of each step of `run`."""
+    lines = (folder / "run" / "train" / "trajectory.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def trained(folder: Path) -> Path:
+    """The folder of the model that `run` trained, adapters merged."""
+    return folder / "run" / "train" / "model"
+
+
+def refused(action: Callable[[], object], number: int | None = None) -> Finding | None:
+    """Do it: the refusal, or the mistake named by another error, as a finding; None where danlu went on.
+
+    number: the refusal that is expected; another one is an error of the case.
+    """
+    from danlu.errors import DanluError, Refusal
+
+    try:
+        action()
+    except Refusal as refusal:
+        assert number is None or refusal.number == number, f"refusal {refusal.number}: {refusal}"
+        return Finding("refused", str(refusal), refusal.number)
+    except DanluError as error:
+        return Finding("refused", str(error))
+    return None
+
+
+def either(finding: Finding | None, otherwise: Finding) -> Finding:
+    """The refusal, or what is to be said where danlu went on."""
+    return otherwise if finding is None else finding
+
+
+def proven(right: bool, evidence: str, wrong: str) -> Finding:
+    """handled where the evidence holds, missed where it does not."""
+    return Finding("handled", evidence) if right else Finding("missed", wrong)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+
+def command(folder: Path, *arguments: str) -> Said:
+    """`danlu ARGUMENTS` in the fixture's folder, in this process."""
+    from danlu.cli import main
+
+    out, err = io.StringIO(), io.StringIO()
+    before = sys.argv
+    sys.argv = ["danlu", *arguments]
+    code = 0
+    with _in(folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        finally:
+            sys.argv = before
+    return Said(code, out.getvalue(), err.getvalue())
+
+
+@contextlib.contextmanager
+def _in(folder: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def _held_out(folder: Path) -> str:
+    """The fixture's own held-out rows; else one row that nothing in it resembles."""
+    if (folder / "eval.jsonl").is_file():
+        return "eval.jsonl"
+    row = {"messages": [{"role": "user", "content": "Hi!"}, {"role": "assistant", "content": "Hello."}]}
+    (folder / "held.jsonl").write_text(json.dumps(row) + "\n")
+    return "held.jsonl"
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(below)
+    for key, value in above.items():
+        old = result.get(key)
+        result[key] = _merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return result
+
+
+def _unheard(event: str, fields: Mapping[str, object]) -> None:
+    """Progress is not looked at here."""
