@@ -19,8 +19,10 @@ from typing import Any
 Row = dict[str, Any]
 SPECIALS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 CHATML = (
-    "{% for message in messages %}"
-    "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' }}"
+    "{% if message['role'] == 'assistant' %}"  # marked, because TRL masks by this mark alone
+    "{% generation %}{{ message['content'] + '<|im_end|>' }}{% endgeneration %}"
+    "{% else %}{{ message['content'] + '<|im_end|>' }}{% endif %}{{ '\n' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 CONFIG: Mapping[str, Any] = {
@@ -175,7 +177,11 @@ def _weights(config: str) -> Path:
     like = holder / "like"
     like.mkdir()
     (like / "config.json").write_text(config)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        save(Decoder(DecoderConfig.from_hf(json.loads(config))).bfloat16(), holder, like)
+    draw = torch.Generator().manual_seed(0)
+    decoder = Decoder(DecoderConfig.from_hf(json.loads(config)))
+    with torch.no_grad():
+        for parameter in decoder.parameters():
+            if parameter.ndim > 1:  # small, so that the loss begins near that of guessing, as a trained model's does
+                parameter.normal_(std=0.08, generator=draw)
+    save(decoder.bfloat16(), holder, like)
     return holder / "model.safetensors"

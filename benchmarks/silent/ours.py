@@ -67,25 +67,47 @@ def build(folder: Path, *overrides: str, **changes: Any) -> Any:
     return Shards(folder / "data")
 
 
-def run(folder: Path, *overrides: str, accept: Mapping[int, str] | None = None, **changes: Any) -> dict[str, Any]:
+def run(
+    folder: Path,
+    *overrides: str,
+    accept: Mapping[int, str] | None = None,
+    listener: Callable[[str, Mapping[str, object]], None] | None = None,
+    **changes: Any,
+) -> dict[str, Any]:
     """The whole recipe as `danlu run` carries it out, in folder/run; returns run.json's object."""
     from danlu.errors import Waivers
     from danlu.run.carry import Request
     from danlu.run.carry import run as carry_out
 
     request = Request(recipe(folder, **changes), overrides, folder / "run", Waivers(dict(accept or {})))
-    return carry_out(request, _unheard)
+    return carry_out(request, listener or _unheard)
 
 
-def trajectory(folder: Path) -> list[dict[str, float]]:
-    """Loss, learning rate and tokens of each step of `run`."""
-    lines = (folder / "run" / "train" / "trajectory.jsonl").read_text().splitlines()
-    return [json.loads(line) for line in lines]
+def train(folder: Path, *overrides: str, out: str = "train", **changes: Any) -> list[dict[str, float]]:
+    """Data and training alone, in folder/data and folder/OUT; returns loss, learning rate and tokens of each step."""
+    from danlu.errors import Waivers
+    from danlu.hub import resolve
+    from danlu.recipe import load
+    from danlu.tokens import Renderer
+    from danlu.training import carry_out
+
+    build(folder, *overrides, **changes)
+    base = resolve(str(folder / "base"))
+    carry_out(
+        load(folder / "recipe.yaml", overrides).training,
+        base,
+        folder / "data",
+        folder / out,
+        waivers=Waivers(),
+        code="",
+        template_sha256=Renderer.from_folder(base.folder).template_sha256,
+    )
+    return trajectory(folder / out)
 
 
-def trained(folder: Path) -> Path:
-    """The folder of the model that `run` trained, adapters merged."""
-    return folder / "run" / "train" / "model"
+def trajectory(work: Path) -> list[dict[str, float]]:
+    """Loss, learning rate and tokens of each step, from the folder of a training."""
+    return [json.loads(line) for line in (work / "trajectory.jsonl").read_text().splitlines()]
 
 
 def refused(action: Callable[[], object], number: int | None = None) -> Finding | None:
