@@ -44,6 +44,7 @@ def python_of(peer):
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         _call([*pip, TORCH], "pip")  # first, so that a peer's wish for another build of torch is seen to be met
         _call([*pip, TORCH, *PINNED[peer]], "pip")
+        _leave_out_cuda_parts(folder, python)
         done.write_text(json.dumps([TORCH, *PINNED[peer]]))
     return python
 
@@ -53,6 +54,22 @@ def versions_of(peer, python):
     names = ["torch", *(pin.split("==")[0] for pin in PINNED[peer])]
     ran = _call([str(python), "-c", VERSIONS, *names], "python")
     return json.loads(ran.stdout)
+
+
+def _leave_out_cuda_parts(folder, python):
+    """torchvision and torchaudio come built for CUDA and do not load beside torch for CPUs; text needs neither.
+
+    transformers does without torchvision; LLaMA-Factory imports torchaudio, whose Python part is enough for that.
+    """
+
+    def loads(module):
+        return subprocess.run([str(python), "-c", f"import {module}"], capture_output=True, check=False).returncode == 0
+
+    if list(folder.glob("lib/python*/site-packages/torchvision")) and not loads("torchvision"):
+        _call([str(python), "-m", "pip", "uninstall", "--quiet", "--yes", "torchvision"], "pip")
+    if list(folder.glob("lib/python*/site-packages/torchaudio")) and not loads("torchaudio"):
+        for native in folder.glob("lib/python*/site-packages/torchaudio/lib/*.so"):
+            native.unlink()
 
 
 def _call(command, what):

@@ -95,8 +95,9 @@ def schedule_of(settings):
 
 
 def batch_of(inputs):
-    """The tensors of a batch as lists; absent parts are None."""
-    return {part: inputs[part].tolist() if inputs.get(part) is not None else None for part in PARTS}
+    """The (B, T) tensors of a batch as lists; what is absent, or a mask of another shape, is None."""
+    shown = {part: inputs.get(part) for part in PARTS}
+    return {part: t.tolist() if t is not None and t.dim() == 2 else None for part, t in shown.items()}
 
 
 @contextmanager
@@ -113,9 +114,9 @@ def same_randomness():
 
 
 def leak_of(trainer):
-    """How far the last hidden state of the longest first row moves when that row's first tokens change.
+    """How far the hidden state at a row's last supervised token moves when the row's first three tokens change.
 
-    Zero where the row holds several documents and none sees another; a fixture that asks must pack ≥ 2 into the row.
+    Of the first row of the first batch. Zero where no document sees another; a fixture that asks must pack ≥ 2 into it.
     """
     import torch
 
@@ -125,10 +126,11 @@ def leak_of(trainer):
     seen = {k: inputs[k] for k in ("input_ids", "position_ids", "attention_mask") if inputs.get(k) is not None}
     changed = seen["input_ids"].clone()
     changed[:, :3] = (changed[:, :3] + 7) % inner.config.vocab_size
+    last = int((inputs["labels"][0] != -100).nonzero()[-1])  # behind it there may be padding
     was = body.training
     body.eval()
     with torch.no_grad():
-        before, after = (body(**(seen | {"input_ids": ids}))[0][:, -1] for ids in (seen["input_ids"], changed))
+        before, after = (body(**(seen | {"input_ids": ids}))[0][0, last] for ids in (seen["input_ids"], changed))
     body.train(was)
     return float((before - after).abs().max())
 
