@@ -90,6 +90,7 @@ class Engine:
         limit = self.decoder.config.max_positions
         if not prompt:
             raise DanluError(f"item {index + 1}: the prompt is empty.")
+        score.check_known(prompt, self.decoder, index + 1)
         if len(prompt) + sampling.max_new_tokens > limit:
             raise DanluError(
                 f"item {index + 1}: {len(prompt)} tokens of prompt and {sampling.max_new_tokens} to come are more than "

@@ -34,6 +34,8 @@ def score(decoder: Decoder, requests: Sequence[Request], emit: Emit = silent) ->
         longest = len(context) + max(map(len, continuations), default=0)
         if not context:
             raise DanluError(f"item {number}: the context is empty; begin it with the model's end-of-text token.")
+        for ids in (context, *continuations):
+            check_known(ids, decoder, number)
         if longest > decoder.config.max_positions:
             raise DanluError(
                 f"item {number}: context and continuation have {longest} tokens, more than the model's "
@@ -48,6 +50,15 @@ def score(decoder: Decoder, requests: Sequence[Request], emit: Emit = silent) ->
     for index, (number, _) in enumerate(parts):
         results[number] += scored[index]
     return results
+
+
+def check_known(ids: Sequence[int], decoder: Decoder, number: int) -> None:
+    """Raises DanluError for an id beyond the embedding's rows: the tokenizer grew, and the model did not."""
+    if ids and (largest := max(ids)) >= decoder.config.vocab_size:
+        raise DanluError(
+            f"item {number}: token {largest} has no row in the embedding, which has {decoder.config.vocab_size:,}: the "
+            "tokenizer is not the one that the model was made with. Take the model's own tokenizer.json."
+        )
 
 
 def score_texts(

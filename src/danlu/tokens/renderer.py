@@ -16,10 +16,10 @@ from typing import Any
 
 from danlu.artefact import read_json
 from danlu.errors import Refusal, TemplateError
+from danlu.tokens.hearing import Hearing, Tools
 from danlu.tokens.template import Message, Template
-from danlu.tokens.tokenizer import Tokenizer, configuration
+from danlu.tokens.tokenizer import Tokenizer, own_template
 
-Tools = Sequence[Mapping[str, Any]] | None
 _ROLES = ("system", "developer", "user", "assistant", "tool")
 
 
@@ -50,13 +50,17 @@ class Renderer:
     def __init__(self, tokenizer: Tokenizer, template: str, eos_ids: Sequence[int] = ()) -> None:
         self.tokenizer = tokenizer
         self._template = Template(template, tokenizer.names)
+        self._hearing = Hearing(self._template)
         self._eos_ids = tuple(eos_ids)
 
     @classmethod
     def from_folder(cls, folder: Path, chat_template: str | None = None) -> Renderer:
-        """The renderer of a checkpoint. Raises TemplateError where it has no chat template and none is given."""
-        template = chat_template or configuration(folder).get("chat_template")
-        if not isinstance(template, str):
+        """The renderer of a checkpoint.
+
+        Raises TemplateError where it has no chat template and none is given, Refusal 3 where it has two that differ.
+        """
+        template = chat_template or own_template(folder)
+        if template is None:
             raise TemplateError(f"{folder}: the checkpoint has no chat template. Set base.chat_template to one.")
         path = folder / "generation_config.json"
         eos = read_json(path).get("eos_token_id") if path.is_file() else None
@@ -79,9 +83,16 @@ class Renderer:
         return tuple(sorted({last, *self._eos_ids, *([] if eos is None else [eos])}))
 
     def prompt(self, messages: Sequence[Message], tools: Tools = None) -> list[int]:
-        """Ids as the model sees them at inference, through the generation prompt."""
-        self._check(messages)
-        return self.tokenizer.encode_with_specials(self._template.render(messages, prompt=True, tools=tools))
+        """Ids as the model sees them at inference, through the generation prompt.
+
+        Raises TemplateError for messages that do not render, or that end with the assistant's own turn.
+        """
+        self._check(messages, tools)
+        if messages[-1]["role"] == "assistant":
+            raise TemplateError("the messages end with the assistant's own turn. Remove it, or add what it answers to.")
+        return self._once(
+            self.tokenizer.encode_with_specials(self._template.render(messages, prompt=True, tools=tools))
+        )
 
     def train(self, messages: Sequence[Message], tools: Tools = None) -> Rendered:
         """One row with every assistant turn supervised.
@@ -100,7 +111,7 @@ class Renderer:
         produced at inference. Raises Refusal 1 for a dialogue without an assistant's turn, Refusal 4 where a turn
         has no end, TemplateError for messages that end in another role's turn or that do not render.
         """
-        self._check(messages)
+        self._check(messages, tools)
         turns = [i for i, message in enumerate(messages) if message["role"] == "assistant"]
         if not turns:
             raise Refusal(1, "the dialogue has no assistant turn, so no token of it would be trained on.")
@@ -144,6 +155,7 @@ class Renderer:
     def _row(self, text: str, turns: Sequence[_Turn]) -> Rendered:
         """Tokenise once, then mask by characters; every turn must begin and end where a token does."""
         ids, offsets = self.tokenizer.encode_with_offsets(text)
+        self.tokenizer.check_says(self._once(ids), text)
         mask = [False] * len(ids)
         for turn in turns:
             inside = [k for k, (start, end) in enumerate(offsets) if turn.start <= start and end <= turn.end]
@@ -157,8 +169,18 @@ class Renderer:
                 mask[k] = True
         return Rendered(ids, mask)
 
-    def _check(self, messages: Sequence[Message]) -> None:
-        """Roles that exist, a system prompt that is heard, and no control token inside anyone's words."""
+    def _once(self, ids: list[int]) -> list[int]:
+        """The same ids, which must not begin with the token that begins a text twice."""
+        if len(ids) > 1 and ids[0] == ids[1] == self.tokenizer.bos_id:
+            bos = self.tokenizer.names["bos_token"]
+            raise TemplateError(
+                f"the chat template begins with {bos!r} twice, which no model was trained on. Remove one of them: "
+                "danlu's tokenizer adds none of its own."
+            )
+        return ids
+
+    def _check(self, messages: Sequence[Message], tools: Tools) -> None:
+        """Roles that exist, no control token inside anyone's words, and a template that says all of it."""
         if not messages:
             raise TemplateError("there are no messages.")
         for index, message in enumerate(messages):
@@ -171,16 +193,8 @@ class Renderer:
                         f"message {index} spells the control token {spelt!r}, which would end or forge a turn. "
                         "Remove it from the text."
                     )
-        if messages[0]["role"] == "system" and not self._hears_system:
-            raise TemplateError("the chat template drops the system prompt. Put its text into the first user turn.")
-
-    @cached_property
-    def _hears_system(self) -> bool:
-        said = [
-            self._template.render([{"role": "system", "content": text}, {"role": "user", "content": "a"}], prompt=True)
-            for text in ("one", "two")
-        ]
-        return said[0] != said[1]
+        self._hearing.check(messages, tools)
+        self._hearing.check_prompt()
 
 
 def _strings(value: Any) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import tokenizers
 
 from danlu.artefact import hash_file, read_json
-from danlu.errors import CheckpointError
+from danlu.errors import CheckpointError, Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,27 @@ class Tokenizer:
         """Text of ids."""
         return str(self.inner.decode(list(ids), skip_special_tokens=skip_special))
 
+    def check_says(self, ids: Sequence[int], text: str) -> None:
+        """Raises CheckpointError unless `ids` say `text`, but for capitals, spaces and the Unicode form of characters.
+
+        A tokenizer that rewrites digits, or knows no token for a character, teaches another text than the one given.
+        """
+        said = self.decode(ids, skip_special=False)
+        if said == text:
+            return
+        given, taken = _bare(text), _bare(said)
+        if given == taken:
+            return
+        start = next(
+            (i for i, pair in enumerate(zip(given, taken, strict=False)) if pair[0] != pair[1]),
+            min(len(given), len(taken)),
+        )
+        passages = [repr(bare[max(start - 5, 0) : start + 10]) for bare in (given, taken)]
+        raise CheckpointError(
+            f"the tokenizer does not keep the text: {passages[0]} becomes {passages[1]}, and only that would be "
+            "learned. Take the tokenizer.json that the base was trained with, or remove what it cannot say."
+        )
+
     def spelt_special(self, text: str) -> str | None:
         """The first special token whose name occurs in `text`."""
         return next((name for name in self.special if name in text), None)
@@ -89,6 +111,39 @@ def configuration(folder: Path) -> dict[str, Any]:
     if apart.is_file():
         config["chat_template"] = apart.read_text(encoding="utf-8")
     return config
+
+
+def own_template(folder: Path) -> str | None:
+    """A checkpoint's chat template, the one called "default" where it has several.
+
+    Raises Refusal 3 where tokenizer_config.json and chat_template.jinja disagree: programs read either.
+    """
+    path, apart = folder / "tokenizer_config.json", folder / "chat_template.jinja"
+    inline = _default(read_json(path).get("chat_template")) if path.is_file() else None
+    if not apart.is_file():
+        return inline
+    beside = apart.read_text(encoding="utf-8")
+    if inline is not None and inline.rstrip("\n") != beside.rstrip("\n"):
+        raise Refusal(
+            3,
+            f"{folder}: the chat templates in tokenizer_config.json and chat_template.jinja differ, so the model "
+            "would be served with another one than trained with, depending on the program. Remove the wrong one, or "
+            "set base.chat_template to the one that you mean.",
+        )
+    return beside
+
+
+def _default(template: Any) -> str | None:
+    """Older checkpoints name several templates."""
+    if isinstance(template, list):
+        template = next((each.get("template") for each in template if each.get("name") == "default"), None)
+    return template if isinstance(template, str) else None
+
+
+def _bare(text: str) -> str:
+    """Letters, digits and signs in one Unicode form and case; spaces and what cannot be seen left out."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return "".join(c for c in folded if c != "\u2581" and not c.isspace() and unicodedata.category(c)[0] != "C")
 
 
 def _names(config: Mapping[str, Any]) -> dict[str, str]:

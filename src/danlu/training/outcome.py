@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from danlu.artefact import read_json, write_json
+from danlu.errors import Refusal, TemplateError
 from danlu.hub import Resolved
 from danlu.model import Decoder, PackedAttention, checkpoint, lora
+from danlu.tokens import Renderer
 
 _PROBE = 64  # tokens
 
@@ -36,6 +38,7 @@ def write(decoder: Decoder, base: Resolved, work: Path, template_sha256: str | N
     del plain
     checkpoint.save(decoder.bfloat16(), work / "model", base.folder)
     _describe(base, work / "model", template_sha256)
+    _name_ends(work / "model")
     saved = checkpoint.load(work / "model", before.dtype)
     lora.check_kept(before, trained, _logits(saved, ids), work / "model")
     return checkpoint.weights_sha256(work / "model")
@@ -56,6 +59,20 @@ def _describe(base: Resolved, model: Path, template_sha256: str | None) -> None:
         "trained": True,
     }
     write_json(path, facts)
+
+
+def _name_ends(model: Path) -> None:
+    """Name the tokens that end a reply in generation_config.json: most programs read that, and not the template."""
+    try:
+        ends = set(Renderer.from_folder(model).stop_ids)
+    except (TemplateError, Refusal):  # no chat template, or one without an end of turn: nothing to name
+        return
+    path = model / "generation_config.json"
+    config = read_json(path) if path.is_file() else {}
+    named = config.get("eos_token_id")
+    known = set(named if isinstance(named, list) else [] if named is None else [named])
+    if not ends <= known:
+        write_json(path, {**config, "eos_token_id": sorted(ends | known)})
 
 
 def _source(base: Resolved) -> str:

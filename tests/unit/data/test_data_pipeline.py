@@ -107,6 +107,18 @@ def num_tokens(user, reply):
     return len(f"<user\n{user}>\n<assistant\n{reply}>\n")
 
 
+@pytest.mark.parametrize("spoilt", ["cafÃ© noir", "donâ€™t", "Ã¼ber", "\xc3\xa9t\xc3\xa9", "â\x80\x9cYesâ\x80\x9d"])
+def test_utf_8_that_was_read_as_another_encoding_is_removed_and_named(make, spoilt):
+    make([*talks(), talk("What is it?", spoilt)])
+    assert decisions(make)[-1]["reason"].startswith("broken encoding: ")
+
+
+def test_words_with_the_same_letters_are_left_alone(make):
+    words = ["IRMÃ »disse«", "SÃO PAULO", "AMANHÃ”", "café », dit-il", "Â© 1998 sans Â", "“dash” – ’tis", "ÃÂ"]
+    make([*talks(), *(talk(f"Say {word}!", f"{word}, {number}.") for number, word in enumerate(words))])
+    assert all(row["kept"] for row in decisions(make))
+
+
 def test_nothing_is_rewritten(make):
     rows = talks()
     rows[0]["messages"][0]["content"] = "  Cafe\u0301 \u00a0 and\r\n café?\t "

@@ -211,3 +211,9 @@ def test_a_stop_token_that_spells_text_is_no_part_of_the_text(engine):
     engine.stop_ids = frozenset(first.ids[4:5])
     stopped = engine.generate([[5, 6, 7]], Sampling(max_new_tokens=10, temperature=HOT, seed=2))[0]
     assert stopped.text == engine.tokenizer.decode(stopped.ids[:-1]) != engine.tokenizer.decode(stopped.ids)
+
+
+def test_a_token_that_the_embedding_has_no_row_for_is_refused(engine):
+    for ask in (lambda: engine.generate([[3, 259]], Sampling()), lambda: engine.score([([3], [[4], [300]])])):
+        with pytest.raises(DanluError, match="has no row in the embedding, which has 259"):
+            ask()

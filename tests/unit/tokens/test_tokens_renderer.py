@@ -1,14 +1,15 @@
 """The mask covers exactly what the model must say, template by template; what cannot be masked is refused."""
 
+import json
 from pathlib import Path
 
 import pytest
 import tokenizers
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import decoders, models, pre_tokenizers
+from tokenizers import decoders, models, normalizers, pre_tokenizers
 
-from danlu.errors import Refusal, TemplateError
+from danlu.errors import CheckpointError, Refusal, TemplateError
 from danlu.tokens import Renderer, Tokenizer, check_template
 
 SPECIAL = [
@@ -77,6 +78,7 @@ def test_bos_is_never_doubled(name):
     assert renderer.train(TALK).ids.count(renderer.tokenizer.bos_id) == 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.text(), st.text(min_size=1)), min_size=1, max_size=4))
 def test_any_words_in_any_number_of_turns_are_masked_exactly(talk):
     renderer = make(read("chatml"))
@@ -144,6 +146,96 @@ def test_a_system_prompt_that_the_template_drops_is_refused():
     deaf = "{% for m in messages if m['role'] != 'system' %}{{ m['content'] + '</s>' }}{% endfor %}"
     with pytest.raises(TemplateError, match="drops the system prompt"):
         make(deaf).train([{"role": "system", "content": "x"}, *TALK])
+
+
+CALL = {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "add", "arguments": {"a": 1}}}]}
+TAIL = [{"role": "tool", "content": "2"}, {"role": "assistant", "content": "Two."}]
+DEAF_TO_TOOLS = (
+    "{% for m in messages if m['role'] != 'tool' %}<|im_start|>{{ m['role'] + '\n' + m['content'] }}<|im_end|>\n"
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+@pytest.mark.parametrize(
+    ("template", "messages", "tools", "says"),
+    [
+        ("chatml", [TALK[0], CALL, *TAIL], None, "message 1: the chat template drops the assistant's tool_calls"),
+        ("chatml", TALK, [{"name": "add"}], "the chat template drops the tools"),
+        ("chatml", [TALK[0], TALK[1] | {"reasoning_content": "Hm."}], None, "drops the assistant's reasoning_content"),
+        ("qwen25", [TALK[0], TALK[1] | {"thinking": "Hm."}], None, "drops the assistant's thinking"),
+        (DEAF_TO_TOOLS, [TALK[0], TALK[1], *TAIL], None, "message 2: the chat template drops the words of the tool"),
+    ],
+)
+def test_what_the_template_drops_is_refused(template, messages, tools, says):
+    with pytest.raises(TemplateError) as caught:
+        make(read(template) if "{" not in template else template).train(messages, tools)
+    assert says in str(caught.value)
+
+
+def test_a_template_that_opens_no_reply_is_refused_and_one_that_needs_no_opening_is_not():
+    headless = read("chatml").partition("{% if add_generation_prompt %}")[0]
+    headless = headless.partition("{%- if add_generation_prompt %}")[0]
+    with pytest.raises(TemplateError, match=r"ignores add_generation_prompt.*'<\|im_start\|>assistant"):
+        make(headless).train(TALK)
+    bare = make("{% for m in messages %}{{ m['content'] + '</s>' }}{% endfor %}")
+    assert supervised(bare, bare.train(TALK)) == [m["content"] + "</s>" for m in TALK[1::2]]
+
+
+def test_a_bos_that_the_template_writes_twice_is_refused():
+    doubled = make("{{ bos_token }}{{ bos_token }}" + read("chatml"))
+    for render in (doubled.train, lambda messages: doubled.prompt(messages[:-1])):
+        with pytest.raises(TemplateError, match="begins with '<s>' twice"):
+            render(TALK)
+
+
+def test_nobody_is_asked_to_answer_its_own_reply():
+    with pytest.raises(TemplateError, match="end with the assistant's own turn"):
+        make(read("chatml")).prompt(TALK)
+
+
+@pytest.mark.parametrize(
+    ("normaliser", "text", "says"),
+    [
+        (normalizers.Replace(tokenizers.Regex("[0-9]"), "0"), "In 1984.", "in1984.<|im_'"),
+        (normalizers.Sequence([normalizers.NFD(), normalizers.StripAccents()]), "au café du lac", "aucafédulac<|im'"),
+    ],
+)
+def test_a_tokenizer_that_rewrites_the_text_is_refused(normaliser, text, says):
+    renderer = make(read("chatml"))
+    renderer.tokenizer.inner.normalizer = normaliser
+    with pytest.raises(CheckpointError, match="does not keep the text") as caught:
+        renderer.train([{"role": "user", "content": "When?"}, {"role": "assistant", "content": text}])
+    assert says in str(caught.value)
+
+
+def test_a_tokenizer_may_choose_case_and_unicode_form():
+    renderer = make(read("chatml"))
+    renderer.tokenizer.inner.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    renderer.train([TALK[0], {"role": "assistant", "content": "Ｆｕｌｌ ① Straße É"}])
+
+
+def base(folder, **files):
+    inner = make(read("chatml")).tokenizer.inner
+    inner.save(str(folder / "tokenizer.json"))
+    for name, content in files.items():
+        suffix = "jinja" if name == "chat_template" else "json"
+        (folder / f"{name}.{suffix}").write_text(content if suffix == "jinja" else json.dumps(content))
+    return folder
+
+
+def test_two_chat_templates_that_differ_are_refused(tmp_path):
+    config, beside = {"chat_template": read("phi")}, read("chatml")
+    with pytest.raises(Refusal, match=r"tokenizer_config.json and chat_template.jinja differ") as caught:
+        Renderer.from_folder(base(tmp_path, tokenizer_config=config, chat_template=beside))
+    assert caught.value.number == 3
+    same = base(tmp_path, tokenizer_config={"chat_template": beside}, chat_template=beside + "\n")
+    assert Renderer.from_folder(same).train(TALK)
+
+
+def test_of_several_named_templates_the_default_is_taken(tmp_path):
+    named = [{"name": "tool_use", "template": read("qwen25")}, {"name": "default", "template": read("chatml")}]
+    renderer = Renderer.from_folder(base(tmp_path, tokenizer_config={"chat_template": named}))
+    assert renderer.train(TALK).ids == make(read("chatml")).train(TALK).ids
 
 
 def test_a_turn_without_an_end_is_refused():
