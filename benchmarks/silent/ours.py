@@ -61,9 +61,15 @@ def build(folder: Path, *overrides: str, **changes: Any) -> Any:
     """The fixture's data as `danlu data build` makes it: tokens.Shards, written to folder/data."""
     from danlu.run.carry import Request
     from danlu.run.dataset import build_data
-    from danlu.tokens import Shards
 
     build_data(Request(recipe(folder, **changes), overrides, folder / "data"), _unheard)
+    return shards(folder)
+
+
+def shards(folder: Path) -> Any:
+    """The tokens that `build` or `train` wrote."""
+    from danlu.tokens import Shards
+
     return Shards(folder / "data")
 
 
