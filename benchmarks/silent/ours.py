@@ -78,14 +78,15 @@ def run(
     *overrides: str,
     accept: Mapping[int, str] | None = None,
     listener: Callable[[str, Mapping[str, object]], None] | None = None,
+    out: str = "run",
     **changes: Any,
 ) -> dict[str, Any]:
-    """The whole recipe as `danlu run` carries it out, in folder/run; returns run.json's object."""
+    """The whole recipe as `danlu run` carries it out, in folder/OUT; returns run.json's object."""
     from danlu.errors import Waivers
     from danlu.run.carry import Request
     from danlu.run.carry import run as carry_out
 
-    request = Request(recipe(folder, **changes), overrides, folder / "run", Waivers(dict(accept or {})))
+    request = Request(recipe(folder, **changes), overrides, folder / out, Waivers(dict(accept or {})))
     return carry_out(request, listener or _unheard)
 
 
