@@ -33,7 +33,7 @@ def cli(command, name, settings):
 
 
 def training_of(job):
-    """The user's YAML for `train`. No template is named: LLaMA-Factory takes the base's own, unless `extra` names one."""
+    """The user's YAML for `train`. Without a template's name (see `extra`) LLaMA-Factory takes the base's own."""
     settings, lora = job.settings, job.settings.get("lora")
     found = {
         "model_name_or_path": str(job.fixture / "base"),
