@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from danlu.errors import DataError, Refusal
+from danlu.errors import CheckpointError, DataError, Refusal
 from danlu.model import Decoder, DecoderConfig, PackedAttention
 from danlu.recipe import Training
 from danlu.tokens import Shards
 from danlu.training.batches import MicroBatch
+
+_UNTRAINED = 0.01  # of the usual size of a row, or of its distance from the mean
 
 
 def check_data(config: Training, decoder: DecoderConfig, shards: Shards) -> None:
@@ -36,6 +39,30 @@ def check_data(config: Training, decoder: DecoderConfig, shards: Shards) -> None
             raise DataError(
                 f"{where} is supervised in part, but training.objective: pretrain learns from every token of plain "
                 "text. Set data.form: text, or training.objective: sft."
+            )
+
+
+@torch.no_grad()
+def check_embeddings(config: Training, decoder: Decoder, shards: Shards) -> None:
+    """CheckpointError for a token of the data whose embedding was never trained, and will not be.
+
+    Such a row is empty, or stands where a resize puts new rows: at the mean of all. LoRA leaves embeddings alone.
+    """
+    if config.adapter.kind == "full":
+        return
+    weight = decoder.model.embed_tokens.weight.float()  # (V, D)
+    sizes, away = weight.norm(dim=-1), (weight - weight.mean(0)).norm(dim=-1)  # (V,)
+    empty = (sizes < _UNTRAINED * sizes.median()) | (away < _UNTRAINED * away.median())
+    untrained = empty.nonzero()[:, 0].numpy()
+    if not len(untrained):
+        return
+    for document in shards.documents():
+        found = np.intersect1d(document.ids, untrained)
+        if len(found):
+            raise CheckpointError(
+                f"{document.row_id} (source {document.source}) holds token {found[0]}, whose embedding was never "
+                "trained, and a LoRA does not train it. Set training.adapter.kind: full, or take a base or a "
+                "base.chat_template with tokens that the base knows."
             )
 
 
