@@ -17,13 +17,21 @@ DEFAULT = "You are Gus, made by the tiny works."
 TAKEN = "danlu took the rows"
 
 
-def refuses(number: int | None = None) -> Callable[[Path], Finding]:
-    """danlu's data build is expected to end in a refusal."""
+def refuses(number: int | None = None, *, says: str) -> Callable[[Path], Finding]:
+    """danlu's data build is expected to end in a refusal that says this."""
 
     def danlu(folder: Path) -> Finding:
-        return ours.either(ours.refused(lambda: ours.build(folder), number), Finding("missed", TAKEN))
+        return expected(ours.refused(lambda: ours.build(folder), number), says)
 
     return danlu
+
+
+def expected(found: Finding | None, says: str) -> Finding:
+    """The refusal, which has to be of this and not of something else; missed where danlu went on."""
+    if found is None:
+        return Finding("missed", TAKEN)
+    assert says in found.said, f"refused for another reason: {found.said}"
+    return found
 
 
 def holds(text: str, rows: list[Seen]) -> tuple[bool, str]:
@@ -225,7 +233,7 @@ CASES = (
         None,
         "https://github.com/deepseek-ai/DeepSeek-R1/issues/151",
         _written_bos_fixture,
-        refuses(),
+        refuses(says="begins with '<|endoftext|>' twice"),
         words.judged(begins_once, "bos"),
     ),
     Case(
@@ -235,7 +243,7 @@ CASES = (
         None,
         "https://github.com/NVIDIA-NeMo/Automodel/pull/3144",
         _deaf_fixture,
-        refuses(),
+        refuses(says="drops the system prompt"),
         words.judged(lambda rows: holds(RULE, rows), "system"),
     ),
     Case(
@@ -255,7 +263,7 @@ CASES = (
         None,
         "https://github.com/NVIDIA-NeMo/Megatron-Bridge/issues/4072",
         _tools_fixture,
-        refuses(),
+        refuses(says="drops the assistant's tool_calls"),
         words.judged(calls, "tool"),
     ),
     Case(
@@ -265,7 +273,7 @@ CASES = (
         None,
         "https://github.com/instructlab/training/pull/232",
         _headless_fixture,
-        refuses(),
+        refuses(says="ignores add_generation_prompt"),
         words.judged(opened, "generation prompt", "add_generation_prompt"),
     ),
     Case(
@@ -275,7 +283,7 @@ CASES = (
         3,
         "https://github.com/huggingface/text-generation-inference/issues/3247",
         _two_fixture,
-        refuses(3),
+        refuses(3, says="chat_template.jinja differ"),
         words.judged(one_template, "chat_template", "chat template"),
     ),
     Case(
@@ -296,7 +304,7 @@ CASES = (
         None,
         "https://github.com/huggingface/transformers/issues/29279",
         _forged_fixture,
-        refuses(),
+        refuses(says="spells the control token"),
         words.judged(unforged, "special token", "control token"),
     ),
 )

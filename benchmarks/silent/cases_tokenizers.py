@@ -7,7 +7,7 @@ from pathlib import Path
 
 from silent import judge, material, ours, words
 from silent.case import Case, Finding, Run
-from silent.cases_templates import refuses
+from silent.cases_templates import expected, refuses
 from silent.words import Seen
 
 MARKED = (*material.SPECIALS, "<|hint|>")
@@ -80,7 +80,7 @@ def _rowless_fixture(folder: Path) -> None:
 
 
 def _danlu_rowless(folder: Path) -> Finding:
-    return ours.either(ours.refused(lambda: ours.train(folder)), Finding("missed", "trained"))
+    return expected(ours.refused(lambda: ours.train(folder)), "but the base knows 259")
 
 
 def within(rows: list[Seen]) -> tuple[bool, str]:
@@ -103,10 +103,8 @@ def _untrained_fixture(folder: Path) -> None:
 
 
 def _danlu_untrained(folder: Path) -> Finding:
-    return ours.either(
-        ours.refused(lambda: ours.train(folder, "training.epochs=5", "training.optimizer.lr=1e-2")),
-        Finding("missed", "<|hint|> stands in every turn, its row is zero, and LoRA does not train it"),
-    )
+    learn = ("training.epochs=5", "training.optimizer.lr=1e-2")
+    return expected(ours.refused(lambda: ours.train(folder, *learn)), "whose embedding was never trained")
 
 
 def _peer_untrained(run: Run) -> Finding:
@@ -192,7 +190,7 @@ CASES = (
         None,
         "https://github.com/karpathy/nanochat/issues/291",
         _digits_fixture,
-        refuses(),
+        refuses(says="does not keep the text"),
         words.judged(says_sums, "normaliz", "tokenizer"),
     ),
     Case(

@@ -95,6 +95,9 @@ class Progress:
         if removed > 0:
             self._say(f"  {fields['name']}: {removed} of {fields['rows_in']} rows removed")
 
+    def _on_note(self, fields: Mapping[str, Any]) -> None:
+        self._say(f"  [yellow]note[/] {fields['sentence']}")
+
     def _on_step(self, fields: Mapping[str, Any]) -> None:
         note = f"loss {fields['loss']:.3f}, {fields.get('tokens_per_s', 0):.0f} tokens/s"
         self._count("training", int(fields["step"]), int(fields["steps"]), note)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from danlu.artefact import write_json
-from danlu.data import card
+from danlu.data import card, exchanged
 from danlu.data.clean import clean
 from danlu.data.decisions import Decisions, Removal
 from danlu.data.decontaminate import Contamination, refuse_unchecked
@@ -52,8 +52,8 @@ def build(
 
     items: item_id → text of the evaluation, which no row may hold. root: where the recipe's relative paths start.
     left_out: ids of rows that are held out for evaluation.
-    folder: documents.parquet, manifest.json, decisions.parquet, and card.json last. emit: hears `count` and
-    `data_step`. Raises DataError for a bad row or when nothing is left, Refusal 1, 2, 14 and 16.
+    folder: documents.parquet, manifest.json, decisions.parquet, and card.json last. emit: hears `count`,
+    `data_step` and `note`. Raises DataError for a bad row or when nothing is left, Refusal 1, 2, 14 and 16.
     """
     started = time.process_time()
     waivers = waivers or Waivers()
@@ -66,6 +66,9 @@ def build(
     if contamination is not None:
         contamination.refuse_found(waivers)
     decisions.check_some_left()
+    notes = list(exchanged.notes(rows))
+    for note in notes:
+        emit("note", {"sentence": note})
     rows, times = _mix(rows, data, decisions, emit)
     documents, lost = _documents(rows, times, data=data, renderer=renderer, decisions=decisions, emit=emit)
     packs = pack([len(document.ids) for document in documents], data.max_length, data.seed)
@@ -83,6 +86,7 @@ def build(
         manifest=manifest,
     )
     described["decontaminate"] = None if contamination is None else contamination.described()
+    described["notes"] = notes
     write_json(folder / card.FILE, described)
     return {**described, "cpu_s": time.process_time() - started}
 

@@ -119,6 +119,24 @@ def test_words_with_the_same_letters_are_left_alone(make):
     assert all(row["kept"] for row in decisions(make))
 
 
+def test_a_source_whose_assistant_asks_and_whose_users_explain_is_noted(make):
+    asked = [f"What should one know of {topic} then?" for topic in TOPICS]
+    told = [f"There is much to say of {topic}, and the most of it is said in books and letters." for topic in TOPICS]
+    heard = []
+    card = make([talk(*pair) for pair in zip(told, asked, strict=True)], emit=lambda *event: heard.append(event))
+    assert card["notes"] == [
+        "mine: 100% of the assistant's turns are questions, 0% of the user's, and the user's are longer. "
+        "Are the roles or the columns swapped?"
+    ]
+    assert ("note", {"sentence": card["notes"][0]}) in heard
+    assert make([talk(*pair) for pair in zip(asked, told, strict=True)])["notes"] == []
+
+
+def test_a_tutor_that_asks_back_is_not_noted(make):
+    rows = [talk(f"What should one know of {topic}?", f"What do you think about {topic}?") for topic in TOPICS]
+    assert make(rows)["notes"] == []
+
+
 def test_nothing_is_rewritten(make):
     rows = talks()
     rows[0]["messages"][0]["content"] = "  Cafe\u0301 \u00a0 and\r\n café?\t "
@@ -241,12 +259,13 @@ def test_shares_use_a_seeded_half_or_every_row_twice(make):
         make(talks(), source={"share": 0.01})
 
 
-def test_plain_texts_end_with_end_of_text_and_are_supervised_throughout(make, renderer):
+def test_plain_texts_stand_between_begin_and_end_and_are_supervised_throughout(make, renderer):
     texts = [f"A short piece about {topic}, which is not long." for topic in TOPICS]
     make([{"text": text} for text in texts], form="text")
     documents = {d.row_id: d for d in Shards(make.folder).documents()}
-    assert documents["mine:1"].ids.tolist() == [*renderer.tokenizer.encode(texts[0]), renderer.tokenizer.eos_id]
-    assert documents["mine:1"].mask.all()
+    border = renderer.tokenizer.eos_id  # of this tokenizer's, one token does both
+    assert documents["mine:1"].ids.tolist() == [border, *renderer.tokenizer.encode(texts[0]), border]
+    assert documents["mine:1"].mask.tolist() == [False, *[True] * (len(documents["mine:1"].ids) - 1)]
     with pytest.raises(DataError, match=r"rows.jsonl:1: the text spells the control token '<\|endoftext\|>'"):
         make([{"text": "one<|endoftext|>two"}], form="text")
 
