@@ -12,10 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from danlu.compute import Plan
-from danlu.hub import resolve
 from danlu.recipe import load
-from danlu.run.planning import device_of, past_runs, plan_recipe
-from danlu.tokens import Renderer
+from danlu.run.planning import base_to_plan, device_of, past_runs, plan_recipe
 
 _BAR = 30  # characters
 
@@ -28,17 +26,9 @@ def plan(
     """Say what a run will take: memory, time by stage, bottleneck, cost; and what would be better."""
     written = load(recipe, overrides or ())
     root = recipe.parent
-    wanted = written.base
-    base = resolve(
-        wanted.model, sha256=wanted.sha256, licence=wanted.licence, chat_template=wanted.chat_template, root=root
-    )
-    made = plan_recipe(
-        written,
-        root=root,
-        base=base,
-        renderer=Renderer.from_folder(base.folder),
-        history=past_runs(device_of(written).name),
-    )
+    with base_to_plan(written, root) as (base, renderer):
+        history = past_runs(device_of(written).name)
+        made = plan_recipe(written, root=root, base=base, renderer=renderer, history=history)
     if as_json:
         typer.echo(json.dumps(made.to_json()))
     else:

@@ -1,6 +1,6 @@
 """The frozen, typed description of a run, a file a stage. Unknown and unread keys raise."""
 
-from danlu.recipe.base import Base
+from danlu.recipe.base import Base, FreshBase, OpenBase
 from danlu.recipe.data import (
     Data,
     Decontaminate,
@@ -11,7 +11,7 @@ from danlu.recipe.data import (
     PassageSource,
     Source,
 )
-from danlu.recipe.evaluation import Evaluation, Guard, HeldOutScenario, TutorScenario
+from danlu.recipe.evaluation import Evaluation, Guard, HeldOutScenario, TextScenario, TutorScenario
 from danlu.recipe.load import load
 from danlu.recipe.recipe import Recipe
 from danlu.recipe.training import FullWeights, Lora, Optimizer, Schedule, Training
@@ -25,16 +25,19 @@ __all__ = [
     "Evaluation",
     "FileSource",
     "Filter",
+    "FreshBase",
     "FullWeights",
     "GeneratedSource",
     "Guard",
     "HeldOutScenario",
     "Lora",
+    "OpenBase",
     "Optimizer",
     "PassageSource",
     "Recipe",
     "Schedule",
     "Source",
+    "TextScenario",
     "Training",
     "TutorScenario",
     "dump",

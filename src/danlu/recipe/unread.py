@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from danlu.recipe.base import OpenBase
 from danlu.recipe.data import FileSource
 from danlu.recipe.recipe import Recipe
 
@@ -22,7 +23,7 @@ def _rules(recipe: Recipe) -> Iterator[tuple[Place, str]]:
     yield from _training(recipe)
     yield from _data(recipe)
     yield from _evaluation(recipe)
-    if recipe.base.model.startswith("hf:"):
+    if isinstance(recipe.base, OpenBase) and recipe.base.model.startswith("hf:"):
         yield ("base", "sha256"), "an hf: locator is pinned by its revision."
 
 

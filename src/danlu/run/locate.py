@@ -10,6 +10,8 @@ from danlu.hub import Resolved, resolve
 from danlu.hub.folder import describe
 from danlu.hub.store import Emit, silent
 from danlu.tokens import Renderer, check_template
+from danlu.tokens.template import BARE
+from danlu.tokens.tokenizer import configuration
 
 
 def locate(text: str, *, runs: Path = Path("runs"), emit: Emit = silent) -> Resolved:
@@ -41,8 +43,9 @@ def run_folder(text: str, runs: Path = Path("runs")) -> Path | None:
 
 
 def _check_trained_template(folder: Path) -> None:
-    """Refusal 3 for a checkpoint that remembers another template."""
+    """Refusal 3 for a checkpoint that remembers another template. One that learnt plain text may have none."""
     path = folder / "danlu.json"
     trained_with = read_json(path).get("template_sha256") if path.is_file() else None
     if trained_with is not None:
-        check_template(trained_with, Renderer.from_folder(folder).template_sha256, str(folder))
+        template = None if configuration(folder).get("chat_template") else BARE
+        check_template(trained_with, Renderer.from_folder(folder, template).template_sha256, str(folder))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
@@ -15,17 +16,33 @@ from danlu.compute import CATALOGUE, Calibration, Device, Plan, Questions, Scori
 from danlu.data import tutor
 from danlu.data.formats import read
 from danlu.data.row import Row
+from danlu.data.split import LEAST
 from danlu.errors import RecipeError
-from danlu.hub import Resolved
-from danlu.recipe import Evaluation, HeldOutScenario, Recipe, TutorScenario
+from danlu.hub import Resolved, resolve
+from danlu.recipe import Evaluation, FreshBase, HeldOutScenario, Recipe, TextScenario, TutorScenario
+from danlu.run.fresh import planned_fresh
 from danlu.run.machine import this_machine
 from danlu.run.settle import RUNS
+from danlu.run.stages.base import renderer_of
 from danlu.tokens import Renderer
 
 _SAMPLE = 12  # items rendered to learn how long prompts are
 # Mean tokens of a context and of all its choices, over 300 items of each task with SmolLM2's tokenizer.
 _CHOICES: Mapping[str, tuple[float, float]] = {"arc-easy": (29, 18), "piqa": (14, 45), "sciq": (102, 7)}
 _GENERAL_TEXTS, _GENERAL_TOKENS = 60, 150.0
+Scenario = TutorScenario | HeldOutScenario | TextScenario
+
+
+@contextlib.contextmanager
+def base_to_plan(recipe: Recipe, root: Path) -> Iterator[tuple[Resolved, Renderer]]:
+    """The base of a recipe and its renderer, for as long as the block runs: of a fresh one, no weights are made."""
+    base = recipe.base
+    if isinstance(base, FreshBase):
+        with planned_fresh(recipe, root) as made:
+            yield made, renderer_of(made.folder, recipe.data.form)
+        return
+    found = resolve(base.model, sha256=base.sha256, licence=base.licence, chat_template=base.chat_template, root=root)
+    yield found, renderer_of(found.folder, recipe.data.form)
 
 
 def plan_recipe(
@@ -78,20 +95,35 @@ def workload_of(recipe: Recipe, *, root: Path, renderer: Renderer) -> Workload:
     rows, tokens, supervised = (
         sum(source[key] for source in counted.values()) for key in ("rows", "tokens", "supervised_tokens")
     )
+    texts = list(_held_out_texts(recipe, counted))
+    left = 1 - sum(asked.count * asked.tokens for asked in texts) / max(tokens, 1)  # held-out texts are not trained on
     return Workload(
-        tokens=tokens,
-        supervised=supervised,
+        tokens=tokens * left,
+        supervised=supervised * left,
         document=min(tokens / max(rows, 1), recipe.data.max_length),
         max_length=recipe.data.max_length,
         rows=rows,
         source=f"estimated from a sample of {', '.join(counted)}",
         questions=tuple(_questions(recipe.evaluation.scenario, root, renderer)),
-        scoring=tuple(_scoring(recipe.evaluation, root, renderer)),
+        scoring=(*texts, *_scoring(recipe.evaluation, root, renderer)),
         batch=recipe.evaluation.batch,
     )
 
 
-def _questions(scenario: TutorScenario | HeldOutScenario, root: Path, renderer: Renderer) -> Iterator[Questions]:
+def _held_out_texts(recipe: Recipe, counted: Mapping[str, Mapping[str, Any]]) -> Iterator[Scoring]:
+    """The documents of a `text` scenario: a share of those that the sources have, but for replay."""
+    scenario = recipe.evaluation.scenario
+    asked = [counted[source.name] for source in recipe.data.sources if not source.replay]
+    rows, tokens = (sum(source[key] for source in asked) for key in ("rows", "tokens"))
+    if isinstance(scenario, TextScenario) and rows:
+        count = min(max(round(rows * scenario.share), LEAST), scenario.documents)
+        arms = 1 if isinstance(recipe.base, FreshBase) else 2  # what a fresh one is compared with are no models
+        yield Scoring(count, tokens / rows, tokens / rows, arms)
+
+
+def _questions(scenario: Scenario, root: Path, renderer: Renderer) -> Iterator[Questions]:
+    if isinstance(scenario, TextScenario):
+        return
     if isinstance(scenario, HeldOutScenario):
         prompts = [
             renderer.prompt(row.messages[:-1], row.tools) for row in _held_out(scenario, root) if row.text is None

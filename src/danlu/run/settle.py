@@ -12,7 +12,7 @@ from typing import Any
 
 from danlu.errors import RecipeError
 from danlu.hub import parse
-from danlu.recipe import Recipe, dump, load
+from danlu.recipe import OpenBase, Recipe, dump, load
 from danlu.run.machine import this_machine
 from danlu.run.store import differences
 
@@ -23,12 +23,17 @@ RUNS = Path("runs")
 def settle(recipe: Recipe, root: Path) -> Recipe:
     """Paths made absolute from `root`, the recipe's own folder; `hardware: auto` and open threads filled in.
 
-    Raises LocatorError for a base that has no known form, RecipeError for a file that is not there.
+    What a fresh base's depth decides is in `recipe` already: the stored recipe shows each number.
+
+    Raises LocatorError for a base that has no known form, RecipeError for a file that is not there and for ranks that
+    cannot share the threads evenly.
     """
     machine = this_machine()
     written = recipe.model_dump(mode="json")
-    parsed = parse(recipe.base.model, root)
-    written["base"]["model"] = str(Path(parsed.name).absolute()) if parsed.kind in {"folder", "gguf"} else str(parsed)
+    if isinstance(recipe.base, OpenBase):
+        parsed = parse(recipe.base.model, root)
+        local = parsed.kind in {"folder", "gguf"}
+        written["base"]["model"] = str(Path(parsed.name).absolute()) if local else str(parsed)
     for place, holder, key in _paths(written):
         if holder.get(key) is not None:
             path = Path(os.path.normpath(root.absolute() / Path(holder[key]).expanduser()))
@@ -39,6 +44,11 @@ def settle(recipe: Recipe, root: Path) -> Recipe:
         written["hardware"] = machine.name
     if recipe.threads is None:
         written["threads"] = machine.physical_cores
+    if written["threads"] % recipe.ranks:
+        raise RecipeError(
+            f"ranks: {recipe.ranks} ranks cannot share {written['threads']} threads evenly. Set threads to a multiple "
+            "of ranks, or take fewer ranks."
+        )
     return Recipe.model_validate(written)
 
 

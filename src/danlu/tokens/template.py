@@ -20,6 +20,8 @@ from danlu.artefact import hash_value
 from danlu.errors import TemplateError
 
 Message = Mapping[str, Any]
+BARE = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
+"""What stands for the template of a checkpoint that has none and reads plain text alone."""
 _TODAY = datetime.date(2024, 7, 26)  # the day that Llama 3's template falls back to
 
 

@@ -10,6 +10,7 @@ from danlu.artefact import hash_file, read_json, write_json
 from danlu.data import build, tutor
 from danlu.evaluation import overlap_texts, read_items
 from danlu.recipe import FileSource, GeneratedSource, TutorScenario
+from danlu.run.fresh import held_out
 from danlu.run.stage import Context, Stage
 from danlu.run.stages.base import renderer
 
@@ -48,6 +49,7 @@ def _build(context: Context, folder: Path) -> None:
         renderer=renderer(context),
         items=overlap_texts(context.of("items")),
         root=Path(),
+        left_out={row.row_id for row in held_out(context.recipe, Path())},
         waivers=context.waivers,
         emit=context.emit,
     )
