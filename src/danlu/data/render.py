@@ -10,7 +10,8 @@ from danlu.tokens import Rendered, Renderer, Tokenizer
 def render(row: Row, renderer: Renderer) -> list[Rendered]:
     """Documents of a row: one, or one a turn under a template that rewrites earlier turns.
 
-    A plain text is its ids and the end-of-text token, all supervised. Raises what the renderer raises, with the
+    A plain text is its ids and the end-of-text token, all supervised, after the token that begins texts: evaluation
+    predicts a text's first token from it, so training must too. Raises what the renderer raises, with the
     row's place before it.
     """
     try:
@@ -27,6 +28,8 @@ def _text(text: str, tokenizer: Tokenizer) -> Rendered:
         raise DataError(f"the text spells the control token {spelt!r}. Remove it from the text.")
     if tokenizer.eos_id is None:
         raise CheckpointError("the base's tokenizer names no eos_token, so texts would run into one another.")
-    ids = [*tokenizer.encode(text), tokenizer.eos_id]
-    tokenizer.check_says(ids[:-1], text)
-    return Rendered(ids, [True] * len(ids))
+    ids = tokenizer.encode(text)
+    tokenizer.check_says(ids, text)
+    assert tokenizer.begin_id is not None
+    teaches = bool(ids)  # an empty text would teach to end at once
+    return Rendered([tokenizer.begin_id, *ids, tokenizer.eos_id], [False, *[teaches] * (len(ids) + 1)])

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from danlu.artefact import read_json
-from danlu.evaluation import choice, log, loss, tutor
+from danlu.evaluation import choice, log, loss, text, tutor
 from danlu.evaluation.items import FEW_SHOT_FILE, GENERAL_TEXT, SCENARIO, read_items
-from danlu.recipe.evaluation import Evaluation, HeldOutScenario, TutorScenario
+from danlu.recipe.evaluation import Evaluation, HeldOutScenario, TextScenario, TutorScenario
 
 if TYPE_CHECKING:
     from danlu.generation import ChatModel, Generator, Reply
@@ -79,12 +79,17 @@ class _Model:
         if isinstance(scenario, HeldOutScenario):
             sampled = frozenset(item["item_id"] for item in read_items(items, SCENARIO)[: scenario.samples])
             return partial(self._held_out, scenario.max_new_tokens, sampled)
+        if isinstance(scenario, TextScenario):
+            return self._documents
         few_shot = read_json(items / FEW_SHOT_FILE)["messages"] if task == FEW_SHOT else []
         return partial(self._tutor, scenario.max_new_tokens, few_shot)
 
     def _texts(self, items: Items) -> list[log.Record]:
         pieces = [[loss.whole(self._renderer.tokenizer, item)] for item in items]
         return loss.measure(self._generator, items, pieces, self._emit)
+
+    def _documents(self, items: Items) -> list[log.Record]:
+        return text.measure(self._generator, self._renderer, items, self._emit)
 
     def _choices(self, primary: str, items: Items) -> list[log.Record]:
         from danlu.generation import score_texts

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from danlu.evaluation import choice, log, samples
+from danlu.artefact import read_json
+from danlu.evaluation import baselines, choice, log, samples
 from danlu.evaluation.answer import FEW_SHOT, answered_tasks
-from danlu.evaluation.decision import decide
+from danlu.evaluation.decision import Decision, decide, decide_from_scratch
 from danlu.evaluation.items import GENERAL_TEXT, SCENARIO, primary_sets, read_items
-from danlu.evaluation.row import Against, Better, Row
+from danlu.evaluation.row import BITS_PER_BYTE, Against, Better, Row
 from danlu.evaluation.statistics import paired
-from danlu.recipe.evaluation import Evaluation, Guard, TutorScenario
+from danlu.recipe.evaluation import Evaluation, Guard, TextScenario, TutorScenario
 
 SCHEMA = "danlu/evaluation-1"
 Records = Sequence[Mapping[str, Any]]
@@ -32,6 +33,26 @@ def compare(evaluation: Evaluation, items: Path, base: Path, tuned: Path) -> dic
     scenario = _scenario(evaluation, asked[SCENARIO], before, after)
     guard = [] if evaluation.guard is None else _guard(evaluation.guard, before, after)
     decision = decide(scenario, guard, guarded=evaluation.guard is not None)
+    chosen = samples.choose(asked[SCENARIO], before[SCENARIO], before.get(FEW_SHOT), after[SCENARIO])
+    return {**_described(scenario, guard, decision), "samples": chosen}
+
+
+def compare_with_baselines(items: Path, measured: Path, tuned: Path) -> dict[str, Any]:
+    """The evaluation of a model from scratch as JSON, as `compare` gives it, and `baselines`, what they rest on.
+
+    items, measured, tuned: the folders that `write_items`, `measure_baselines` and `answer` wrote. The stronger
+    baseline's row comes first. Raises DataError where answers are missing.
+    """
+    asked = read_items(items, SCENARIO)
+    after = log.read(tuned / f"{SCENARIO}.jsonl", asked)
+    arms: tuple[Against, ...] = ("ngram", "zstd")
+    found = [_bits(arm, log.read(measured / f"{arm}.jsonl", asked), after) for arm in arms]
+    found.sort(key=lambda row: row.difference.base)
+    facts = read_json(measured / baselines.FILE)
+    return {**_described(found, [], decide_from_scratch(found)), "samples": [], "baselines": facts}
+
+
+def _described(scenario: Sequence[Row], guard: Sequence[Row], decision: Decision) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "scenario": [row.to_json() for row in scenario],
@@ -39,13 +60,14 @@ def compare(evaluation: Evaluation, items: Path, base: Path, tuned: Path) -> dic
         "verdict": decision.verdict,
         "ship": decision.ship,
         "why": decision.why,
-        "samples": samples.choose(asked[SCENARIO], before[SCENARIO], before.get(FEW_SHOT), after[SCENARIO]),
     }
 
 
 def _scenario(evaluation: Evaluation, items: Records, before: Logs, after: Logs) -> list[Row]:
     """The first row is the one that the verdict rests on, named before anything is run."""
     tuned = after[SCENARIO]
+    if isinstance(evaluation.scenario, TextScenario):
+        return [_bits("base", before[SCENARIO], tuned)]
     if not isinstance(evaluation.scenario, TutorScenario):
         return [_row("held_out_loss", "base", before[SCENARIO], tuned, _loss, better="lower")]
     arms: list[tuple[Against, Records]] = [("base", before[SCENARIO])]
@@ -93,6 +115,14 @@ def _row(
     clusters = [r["cluster"] for r in base]
     difference = paired([value(r) for r in base], [value(r) for r in tuned], clusters, bound=bound)
     return Row(metric, against, difference, better, margin)
+
+
+def _bits(against: Against, base: Records, tuned: Records) -> Row:
+    """Bits of all documents over their bytes: a ratio of sums, not a mean of ratios."""
+    before, after = ([float(r["bits"]) for r in records] for records in (base, tuned))
+    sizes = [float(r["bytes"]) for r in tuned]
+    difference = paired(before, after, [r["cluster"] for r in base], sizes=sizes)
+    return Row(BITS_PER_BYTE, against, difference, "lower")
 
 
 def _score(name: str) -> Value:

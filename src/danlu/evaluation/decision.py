@@ -7,15 +7,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from danlu.evaluation.power import items_needed
-from danlu.evaluation.row import Row, Verdict
+from danlu.evaluation.row import Against, Row, Verdict
 from danlu.evaluation.statistics import MIN_CLUSTERS
 
 _WORDS: dict[Verdict, str] = {"better": "better", "not_better": "not better", "undecided": "undecided"}
 _NAMES = {
     "success": "replies that pass",
     "held_out_loss": "loss on held-out replies",
+    "bits_per_byte": "bits per byte of held-out documents",
     "accuracy": "general accuracy",
     "general_text_loss": "loss on general text",
+}
+
+
+_ARMS: dict[Against, str] = {
+    "base": "the base",
+    "few_shot": "the base under its best prompt",
+    "ngram": "an n-gram model of the same text",
+    "zstd": "zstd after the same text",
 }
 
 
@@ -50,11 +59,24 @@ def decide(scenario: Sequence[Row], guard: Sequence[Row], *, guarded: bool) -> D
     return Decision(primary.verdict, ship, f"{'Ship' if ship else 'Do not ship'}: {'; '.join(t for _, t in said)}.")
 
 
+def decide_from_scratch(rows: Sequence[Row]) -> Decision:
+    """Of a model from scratch: better if it beats every baseline, so the strongest too, whichever that is.
+
+    It ships if it is better. There is no guard: a fresh base can do nothing that training could cost.
+    """
+    verdicts = {row.verdict for row in rows}
+    verdict: Verdict = next((v for v in ("not_better", "undecided") if v in verdicts), "better")
+    said = [_scenario_words(row) for row in sorted(rows, key=lambda row: row.verdict == "better")]
+    said.append("trained from scratch, so there is no base whose general ability could have fallen")
+    ship = verdict == "better"
+    return Decision(verdict, ship, f"{'Ship' if ship else 'Do not ship'}: {'; '.join(said)}.")
+
+
 def _scenario_words(row: Row) -> str:
-    text = f"{_WORDS[row.verdict]} than the base, {_figures(row)}"
+    arm = _ARMS[row.against]
     if row.verdict == "undecided":
-        text = f"undecided against the base, {_figures(row)}{_more(row, abs(row.gain))}"
-    return text
+        return f"undecided against {arm}, {_figures(row)}{_more(row, abs(row.gain))}"
+    return f"{_WORDS[row.verdict]} than {arm}, {_figures(row)}"
 
 
 def _prompted_words(row: Row) -> str:
@@ -107,4 +129,4 @@ def _level(value: float, row: Row) -> str:
 
 
 def _amount(value: float, row: Row) -> str:
-    return f"{100 * value:+.1f} points" if row.better == "higher" else f"{value:+.3f} nats"
+    return f"{100 * value:+.1f} points" if row.unit == "points" else f"{value:+.3f} {row.unit}"

@@ -12,7 +12,8 @@ from typing import Any
 from danlu.artefact import hash_file, read_jsonl, write_json, write_jsonl
 from danlu.errors import DataError
 from danlu.evaluation import choice, power
-from danlu.recipe.evaluation import Evaluation, Guard, HeldOutScenario
+from danlu.evaluation.row import BITS_PER_BYTE
+from danlu.recipe.evaluation import Evaluation, Guard, HeldOutScenario, TextScenario
 
 SCHEMA = "danlu/items-1"
 SCENARIO = "scenario"
@@ -114,6 +115,9 @@ def _describe(folder: Path, name: str, items: Sequence[Item]) -> dict[str, Any]:
 def _scenario_power(evaluation: Evaluation, items: Sequence[Item]) -> Iterator[dict[str, Any]]:
     if isinstance(evaluation.scenario, HeldOutScenario):
         yield power.foresee("held_out_loss", len(items), clusters_of(items), power.REFERENCE_LOSS)
+        return
+    if isinstance(evaluation.scenario, TextScenario):
+        yield power.foresee(BITS_PER_BYTE, len(items), clusters_of(items), power.TEXT_BITS)
         return
     for metric, own in primary_sets(items).items():
         yield power.foresee(metric, len(own), clusters_of(own), power.REPLIES)

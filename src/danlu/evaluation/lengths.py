@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from danlu.artefact import read_json
 from danlu.errors import DanluError, DataError, Refusal
-from danlu.evaluation import choice, loss, tutor
+from danlu.evaluation import choice, loss, text, tutor
 from danlu.evaluation.answer import FEW_SHOT, answered_tasks
-from danlu.evaluation.items import FEW_SHOT_FILE, read_items
-from danlu.recipe.evaluation import Evaluation, HeldOutScenario, TutorScenario
+from danlu.evaluation.items import FEW_SHOT_FILE, SCENARIO, read_items
+from danlu.recipe.evaluation import Evaluation, HeldOutScenario, TextScenario, TutorScenario
 
 if TYPE_CHECKING:
     from danlu.tokens import Renderer
@@ -50,6 +50,9 @@ def _lengths(
     if task in choice.TASKS:
         for continuation in choice.continuations(item):
             yield 1 + len(renderer.tokenizer.encode(item["context"] + continuation))
+    elif task == SCENARIO and isinstance(scenario, TextScenario):
+        text.check(renderer.tokenizer, item)
+        yield 0  # a document may be longer than the context: it is scored in windows
     elif "problem" in item:
         assert isinstance(scenario, TutorScenario)
         for turn in tutor.TURNS:

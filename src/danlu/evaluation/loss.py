@@ -54,5 +54,5 @@ def whole(tokenizer: Tokenizer, item: Item) -> Piece:
     if spelt := tokenizer.spelt_special(item["text"]):
         raise DataError(f"evaluation: {item['item_id']} spells the control token {spelt!r}. Remove it from the text.")
     ids = tokenizer.encode(item["text"])
-    start = tokenizer.eos_id if tokenizer.bos_id is None else tokenizer.bos_id
+    start = tokenizer.begin_id
     return (ids[:1], ids[1:]) if start is None else ([start], ids)

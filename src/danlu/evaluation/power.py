@@ -11,6 +11,7 @@ from typing import Any
 
 from scipy import special
 
+from danlu.evaluation.row import BITS_PER_BYTE
 from danlu.evaluation.statistics import CORRELATION, LEVEL, MIN_CLUSTERS, Difference, independent
 
 POWER = 0.8
@@ -33,6 +34,7 @@ class Assumption:
 CHOICES = Assumption(math.sqrt(0.2), "one answer in five changes between right and wrong")
 REPLIES = Assumption(0.5, "item scores differ with a standard deviation of 0.5")
 REFERENCE_LOSS = Assumption(0.3, "losses differ with a standard deviation of 0.3 nats per token between rows")
+TEXT_BITS = Assumption(0.1, "bits per byte differ with a standard deviation of 0.1 between documents")
 TEXT_LOSS = Assumption(0.1, "losses differ with a standard deviation of 0.1 nats per token between texts")
 
 
@@ -72,6 +74,8 @@ def foresee(metric: str, n: int, clusters: int, assumption: Assumption, margin: 
 
 
 def _amount(value: float, metric: str) -> str:
+    if metric == BITS_PER_BYTE:
+        return f"{value:.3f} bits"
     return f"{value:.3f} nats" if metric.endswith("loss") else f"{100 * value:.1f} points"
 
 

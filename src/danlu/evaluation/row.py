@@ -14,7 +14,10 @@ from danlu.evaluation.statistics import Difference
 Verdict = Literal["better", "not_better", "undecided"]
 Held = Literal["yes", "no", "undecided"]
 Better = Literal["higher", "lower"]
-Against = Literal["base", "few_shot"]
+Unit = Literal["points", "nats", "bits"]
+Against = Literal["base", "few_shot", "ngram", "zstd"]
+"""An arm of the base's, or one of the baselines of a model from scratch."""
+BITS_PER_BYTE = "bits_per_byte"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,13 @@ class Row:
     difference: Difference
     better: Better = "higher"
     margin: float | None = None
+
+    @property
+    def unit(self) -> Unit:
+        """Of the metric: percentage points of a share, nats per token, or bits per byte."""
+        if self.better == "higher":
+            return "points"
+        return "bits" if self.metric == BITS_PER_BYTE else "nats"
 
     @property
     def gain(self) -> float:

@@ -2,8 +2,9 @@
 
 Sources: Miller 2024, arXiv 2411.00640 (paired differences, clustered standard errors); MacKinnon, Nielsen and Webb
 2023, arXiv 2205.03285 (the jackknife variance CV3, and t with clusters - 1 degrees of freedom); McNemar 1947 (the
-exact test); Hall 1992, The Bootstrap and Edgeworth Expansion, 3.8 (the correction of an interval for skewness); Tango
-1998, Statistics in Medicine 17 (the score interval of matched pairs, for its limit without any discordant pair).
+exact test); Hall 1992, The Bootstrap and Edgeworth Expansion, 3.8 (the correction of an interval for skewness); Kish
+1965, Survey Sampling (what observations of unequal size are worth); Tango 1998, Statistics in Medicine 17 (the score
+interval of matched pairs, for its limit without any discordant pair).
 
 n items, G clusters.
 """
@@ -54,13 +55,23 @@ class Difference:
 
 
 def paired(
-    base: Sequence[float], tuned: Sequence[float], clusters: Sequence[str], *, bound: float = math.inf
+    base: Sequence[float],
+    tuned: Sequence[float],
+    clusters: Sequence[str],
+    *,
+    sizes: Sequence[float] | None = None,
+    bound: float = math.inf,
 ) -> Difference:
     """Compare two arms item by item. bound: the largest difference that an item can show (1 for shares).
 
     The estimate is the mean of the n differences. Its variance is the jackknife over clusters: equal to the usual
     cluster-robust variance when clusters are of one size, and not too small when they are not. Items without any
     cluster in common are clusters of one.
+
+    sizes: where items are totals (the bits of a document) and the estimate is a ratio of sums, what they are totals
+    over (its bytes). A cluster then is as large as its items' sizes, and the jackknife, which leaves it out of both
+    sums, takes in that the lower one varies too. The t interval has as many degrees of freedom as clusters of one
+    size would (Kish 1965): one long document among many short ones is hardly more than one observation.
 
     Three things that a t interval gets wrong are mended, each by widening alone. Where differences go one way only,
     their skewness moves that end outwards (without this, a guard whose items only ever fall held in 7% of simulated
@@ -70,23 +81,25 @@ def paired(
     """
     assert len(base) == len(tuned) == len(clusters) > 0
     a, b = np.asarray(base, np.float64), np.asarray(tuned, np.float64)
-    sums, sizes = _by_cluster(b - a, clusters)
-    n, count = int(sizes.sum()), len(sizes)
+    per_item = np.ones(len(a)) if sizes is None else np.asarray(sizes, np.float64)
+    assert len(per_item) == len(a) and (per_item > 0).all()
+    sums, whole = _by_cluster(b - a, clusters), _by_cluster(per_item, clusters)
+    n = float(whole.sum())
     diff = float(sums.sum() / n)
-    se = _jackknife(sums, sizes)
+    se = _jackknife(sums, whole)
     p = sign_flip(sums)
-    low, high = _interval(diff, se, sizes, _skewness(sums - diff * sizes), bound)
+    observations = len(whole) if sizes is None else max(n**2 / float((whole**2).sum()), 2.0)
+    low, high = _interval(diff, se, (n, len(whole), observations), _skewness(sums - diff * whole), bound)
     if p > 1 - LEVEL:
         low, high = min(low, 0.0), max(high, 0.0)
-    return Difference(float(a.mean()), float(b.mean()), diff, (low, high), se, p, n, count)
+    return Difference(float(a.sum() / n), float(b.sum() / n), diff, (low, high), se, p, len(a), len(whole))
 
 
-def _by_cluster(differences: Floats, clusters: Sequence[str]) -> tuple[Floats, Floats]:
-    """Sum of differences and number of items of each cluster, in the order of first appearance."""
+def _by_cluster(values: Floats, clusters: Sequence[str]) -> Floats:
+    """The sum of each cluster's values, in the order of first appearance."""
     number = {name: i for i, name in enumerate(dict.fromkeys(clusters))}
     index = np.array([number[name] for name in clusters])
-    sums = np.bincount(index, weights=differences).astype(np.float64)  # the type stubs say int
-    return sums, np.bincount(index).astype(np.float64)
+    return np.bincount(index, weights=values).astype(np.float64)  # the type stubs say int
 
 
 def _jackknife(sums: Floats, sizes: Floats) -> float:
@@ -104,17 +117,20 @@ def _skewness(residuals: Floats) -> float:
     return float(np.mean(residuals**3)) / spread**1.5 if spread > 1e-18 else 0.0
 
 
-def _interval(diff: float, se: float, sizes: Floats, skewness: float, bound: float) -> tuple[float, float]:
-    count = len(sizes)
+def _interval(
+    diff: float, se: float, counts: tuple[float, int, float], skewness: float, bound: float
+) -> tuple[float, float]:
+    """counts: items, clusters, and the observations that these are worth."""
+    n, count, observations = counts
     if count < 2:
         return -bound, bound
-    t = float(special.stdtrit(count - 1, (1 + LEVEL) / 2))
-    lean = skewness * (1 + 2 * t**2) / (6 * math.sqrt(count))
+    t = float(special.stdtrit(observations - 1, (1 + LEVEL) / 2))
+    lean = skewness * (1 + 2 * t**2) / (6 * math.sqrt(observations))
     below, above = se * (t + max(0.0, -lean)), se * (t + max(0.0, lean))
     least = 0.0
     if math.isfinite(bound):
         z2 = float(special.ndtri((1 + LEVEL) / 2)) ** 2
-        least = bound * z2 / (independent(float(sizes.sum()), count) + z2)
+        least = bound * z2 / (independent(n, count) + z2)
     return max(diff - max(below, least), -bound), min(diff + max(above, least), bound)
 
 

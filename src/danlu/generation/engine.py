@@ -58,6 +58,11 @@ class Engine:
             stop_ids = () if tokenizer.eos_id is None else (tokenizer.eos_id,)
         return cls(pack(load(folder, _TYPES[precision])), tokenizer, stop_ids=stop_ids, batch=batch)
 
+    @property
+    def max_positions(self) -> int:
+        """Tokens that the model's context holds."""
+        return self.decoder.config.max_positions
+
     def take_weights(self, folder: Path) -> None:
         """Go on with the weights of another checkpoint of the same shape. Raises DanluError for another shape."""
         fresh = load(folder, self.decoder.head_weight.dtype)

@@ -36,8 +36,9 @@ class ScriptedGenerator:
         self,
         complete: Callable[[Sequence[int]], Sequence[int]],
         logprob: Callable[[Sequence[int], Sequence[int]], float],
+        max_positions: int = 8192,
     ) -> None:
-        self._complete, self._logprob = complete, logprob
+        self._complete, self._logprob, self.max_positions = complete, logprob, max_positions
         self.weights: Path | None = None
 
     def generate(

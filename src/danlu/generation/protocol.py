@@ -72,6 +72,11 @@ class Scored:
 class Generator(Protocol):
     """A model that completes and scores token ids."""
 
+    @property
+    def max_positions(self) -> int:
+        """Tokens that its context holds."""
+        ...
+
     def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling, emit: Emit = silent) -> list[Completion]:
         """A completion for each prompt, in order. Raises DanluError for one longer than the model's context."""
         ...

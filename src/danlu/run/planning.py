@@ -30,7 +30,7 @@ _SAMPLE = 12  # items rendered to learn how long prompts are
 # Mean tokens of a context and of all its choices, over 300 items of each task with SmolLM2's tokenizer.
 _CHOICES: Mapping[str, tuple[float, float]] = {"arc-easy": (29, 18), "piqa": (14, 45), "sciq": (102, 7)}
 _GENERAL_TEXTS, _GENERAL_TOKENS = 60, 150.0
-Scenario = TutorScenario | HeldOutScenario | TextScenario
+_Scenario = TutorScenario | HeldOutScenario | TextScenario
 
 
 @contextlib.contextmanager
@@ -121,7 +121,7 @@ def _held_out_texts(recipe: Recipe, counted: Mapping[str, Mapping[str, Any]]) ->
         yield Scoring(count, tokens / rows, tokens / rows, arms)
 
 
-def _questions(scenario: Scenario, root: Path, renderer: Renderer) -> Iterator[Questions]:
+def _questions(scenario: _Scenario, root: Path, renderer: Renderer) -> Iterator[Questions]:
     if isinstance(scenario, TextScenario):
         return
     if isinstance(scenario, HeldOutScenario):

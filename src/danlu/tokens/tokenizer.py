@@ -58,6 +58,11 @@ class Tokenizer:
         """Id of the token that ends a text, if the checkpoint names one."""
         return self.special.get(self.names.get("eos_token", ""))
 
+    @property
+    def begin_id(self) -> int | None:
+        """Id of what a text is predicted after: the token that begins texts, else the one that ends them."""
+        return self.eos_id if self.bos_id is None else self.bos_id
+
     def encode(self, text: str) -> list[int]:
         """Ids of plain text. Raises ValueError when the text spells a special token: it must stay text."""
         if spelt := self.spelt_special(text):

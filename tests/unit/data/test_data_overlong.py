@@ -66,7 +66,7 @@ def test_truncate_left_keeps_the_supervised_end(renderer):
 
 
 def test_a_row_left_without_a_supervised_token_is_refused(renderer):
-    with pytest.raises(Refusal, match=r"a.jsonl:1: no supervised token in 1 tokens") as refusal:
+    with pytest.raises(Refusal, match=r"a.jsonl:1: no supervised token in 2 tokens") as refusal:
         fit(Row("a:1", "a", "a.jsonl:1", text=""), recipe(form="text"), renderer)
     assert refusal.value.number == 1
 
@@ -123,7 +123,8 @@ def test_a_long_text_is_split_without_loss_into_parts_that_each_teach_something(
     row = Row("a:1", "a", "a.txt:1", text="".join(chr(97 + k % 26) for k in range(size)))
     fitted = fit(row, recipe(form="text", max_length=limit, overlong="split"), renderer)
     joined = [i for document in fitted.documents for i in document.ids]
-    assert joined == [*renderer.tokenizer.encode(row.text), renderer.tokenizer.eos_id]
+    border = renderer.tokenizer.eos_id
+    assert joined == [border, *renderer.tokenizer.encode(row.text), border]
     assert all(2 <= len(document.ids) <= limit for document in fitted.documents)
 
 

@@ -1,23 +1,28 @@
 """The stage `evaluate`: the same questions to base and tuned model, compared item by item.
 
-The base's answers are an entry of their own in the store: runs that differ in data or training ask it only once.
+The base's answers are an entry of their own in the store: runs that differ in data or training ask it only once. A
+fresh base is not asked: baselines that read the same training documents are, an entry of their own too.
 """
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from danlu.artefact import hash_file, write_json
-from danlu.evaluation import compare
+from danlu.evaluation import compare, compare_with_baselines, measure_baselines
+from danlu.recipe import FreshBase
 from danlu.run.fingerprint import code_fingerprint, library_versions
 from danlu.run.machine import prepare_torch
 from danlu.run.measure import Meter
 from danlu.run.stage import Context, Stage
-from danlu.run.stages.base import resolved
+from danlu.run.stages.base import renderer, renderer_of, resolved
+from danlu.tokens import Shards
 
 _LIBRARIES = ("torch", "tokenizers")
+_ENTRIES = {"base": "answers", "baselines": "baselines"}  # folder here → name in the store
 
 
 def _facts(context: Context) -> dict[str, Any]:
@@ -41,38 +46,63 @@ def _asked(context: Context) -> dict[str, Any]:
 
 
 def _build(context: Context, folder: Path) -> None:
-    facts = {
-        **_asked(context),
-        "code": code_fingerprint(__name__),
-        "libraries": library_versions(*_LIBRARIES),
-    }
-    entry = context.store.entry("answers", facts)
+    items, tuned = context.of("items"), folder / "tuned"
+    is_fresh = isinstance(context.recipe.base, FreshBase)
+    if is_fresh:
+        facts = {"data": context.outputs["data"], "items": context.outputs["items"]}
+        _once(context, facts, _baselines, folder / "baselines")
+    else:
+        _once(context, _asked(context), _ask_base, folder / "base")
+    _ask(context, context.of("train") / "model", tuned, "tuned")
+    if is_fresh:
+        compared = compare_with_baselines(items, folder / "baselines", tuned)
+    else:
+        compared = compare(context.recipe.evaluation, items, folder / "base", tuned)
+    write_json(folder / "evaluation.json", compared)
+
+
+def _once(
+    context: Context, depends_on: Mapping[str, Any], answer: Callable[[Context, Path], None], folder: Path
+) -> None:
+    """Copy to `folder` what other runs with the same facts have answered already, or have it answered now."""
+    facts = {**depends_on, "code": code_fingerprint(__name__), "libraries": library_versions(*_LIBRARIES)}
+    entry = context.store.entry(_ENTRIES[folder.name], facts)
     if entry.is_whole:
-        context.emit("reused", {"what": "the base's answers"})
+        context.emit("reused", {"what": f"the {folder.name}'s answers" if folder.name == "base" else folder.name})
 
-    def ask_base(part: Path, meter: Meter) -> None:  # noqa: ARG001  the stage's own meter counts
-        _ask(context, resolved(context).folder, part, "base")
+    def work(part: Path, meter: Meter) -> None:  # noqa: ARG001  the stage's own meter counts
+        answer(context, part)
 
-    context.store.build(entry, facts, ask_base, resume=True)
-    if not (folder / "base").is_dir():
-        fresh = folder / ".base"
+    context.store.build(entry, facts, work, resume=True)
+    if not folder.is_dir():
+        fresh = folder.with_name(f".{folder.name}")
         shutil.rmtree(fresh, ignore_errors=True)
         shutil.copytree(entry.folder, fresh, ignore=shutil.ignore_patterns(".*"))
-        fresh.rename(folder / "base")
-    _ask(context, context.of("train") / "model", folder / "tuned", "tuned")
-    compared = compare(context.recipe.evaluation, context.of("items"), folder / "base", folder / "tuned")
-    write_json(folder / "evaluation.json", compared)
+        fresh.rename(folder)
+
+
+def _ask_base(context: Context, part: Path) -> None:
+    _ask(context, resolved(context).folder, part, "base")
+
+
+def _baselines(context: Context, part: Path) -> None:
+    """The training documents are read back from the tokens, so that nothing else than what was trained on counts."""
+    tokenizer = renderer(context).tokenizer
+    seen: dict[tuple[str, bytes], list[int]] = {}
+    for document in Shards(context.of("data")).documents():
+        ids = document.ids.tolist()
+        seen.setdefault((document.row_id, document.ids.tobytes()), ids)  # a source with share 2 has two of each
+    measure_baselines(context.of("items"), part, [tokenizer.decode(ids) for ids in seen.values()], context.emit)
 
 
 def _ask(context: Context, model: Path, out: Path, arm: Literal["base", "tuned"]) -> None:
     from danlu.evaluation import answer
     from danlu.generation import Engine, LocalChat
-    from danlu.tokens import Renderer
 
     assert context.recipe.threads is not None, "a settled recipe names its threads"
     prepare_torch(context.recipe.threads)
     out.mkdir(exist_ok=True)
-    renderer = Renderer.from_folder(model)
+    renderer = renderer_of(model, context.recipe.data.form)
     engine = Engine.from_folder(
         model, batch=context.recipe.evaluation.batch, precision=context.recipe.training.precision
     )

@@ -11,7 +11,8 @@ from danlu.data import general, tutor
 from danlu.data.formats import read
 from danlu.evaluation.items import write_items
 from danlu.hub import cache_folder, fetch_wheel, parse
-from danlu.recipe import Evaluation, HeldOutScenario, TutorScenario
+from danlu.recipe import Evaluation, HeldOutScenario, Recipe, TextScenario, TutorScenario
+from danlu.run.fresh import held_out, text_facts
 from danlu.run.stage import Context, Stage
 
 _GENERAL_TEXTS = 60
@@ -20,6 +21,8 @@ _GENERAL_TEXTS = 60
 def _facts(context: Context) -> dict[str, Any]:
     evaluation = context.recipe.evaluation
     scenario = evaluation.scenario
+    if isinstance(scenario, TextScenario):
+        return {"recipe": _asked(evaluation), "text": text_facts(context.recipe)}
     path = scenario.path if isinstance(scenario, HeldOutScenario) else scenario.gsm8k
     return {
         "recipe": _asked(evaluation),
@@ -40,7 +43,7 @@ def _build(context: Context, folder: Path) -> None:
     manifest = write_items(
         evaluation,
         folder,
-        scenario=list(_scenario(evaluation.scenario)),
+        scenario=list(_scenario(context.recipe)),
         few_shot={"messages": tutor.few_shot()} if isinstance(evaluation.scenario, TutorScenario) else None,
         wheel=_wheel(context),
         general_texts=general.texts(_GENERAL_TEXTS, 0),
@@ -49,7 +52,12 @@ def _build(context: Context, folder: Path) -> None:
         context.emit("detectable", row)
 
 
-def _scenario(scenario: TutorScenario | HeldOutScenario) -> Iterator[Mapping[str, Any]]:
+def _scenario(recipe: Recipe) -> Iterator[Mapping[str, Any]]:
+    scenario = recipe.evaluation.scenario
+    if isinstance(scenario, TextScenario):
+        for row in held_out(recipe, Path()):
+            yield {"item_id": row.row_id, "cluster": row.row_id, "text": row.text}
+        return
     if isinstance(scenario, TutorScenario):
         yield from tutor.held_out(scenario.problems, scenario.seed)
         if scenario.gsm8k is not None:
