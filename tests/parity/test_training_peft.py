@@ -69,7 +69,7 @@ def test_a_run_is_that_of_transformers_and_peft(tiny_base, data, tmp_path):
     lora.attach(fresh, 4, 8.0, "all-linear", RECIPE.seed)
     lora.save_peft(fresh, tmp_path / "start", str(tiny_base))
     expected = list(reference_steps(tiny_base, data, tmp_path / "start"))
-    fingerprint = loop.fingerprint_of(RECIPE, tiny_base, data, code="", template_sha256=None)
+    fingerprint = loop.fingerprint_of(RECIPE, tiny_base, data, loop.Circumstances("", None))
     done = loop.train(RECIPE, tiny_base, data, tmp_path, waivers=Waivers(), fingerprint=fingerprint)
     assert len(done.trajectory) == len(expected) > 5
     for row, (loss, norm, _) in zip(done.trajectory, expected, strict=True):

@@ -15,21 +15,20 @@ from torch.nn.utils import clip_grad_norm_
 
 from danlu.artefact import hash_file, hash_value, storing, write_text
 from danlu.errors import DanluError, Waivers
-from danlu.model import Decoder, load, lora, weights_sha256
-from danlu.recipe import Lora, Training
+from danlu.model import Decoder, weights_sha256
+from danlu.recipe import Training
 from danlu.tokens import Shards
 from danlu.training import memory
-from danlu.training.batches import Plan, largest, micro_batches, plan
-from danlu.training.checks import check_data, check_packing
-from danlu.training.gradient import gradient
+from danlu.training.batches import Plan, deal, largest, plan
+from danlu.training.checks import check_data, check_embeddings, check_packing
 from danlu.training.interrupt import uninterrupted
-from danlu.training.masters import Masters
+from danlu.training.parallel import RankEnded, Ranks, TrainingError
 from danlu.training.rehearsal import rehearse
 from danlu.training.schedule import factor
 from danlu.training.snapshot import Snapshot, latest
+from danlu.training.worker import Worker
 
 Emit = Callable[[str, Mapping[str, object]], None]
-_TYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +44,29 @@ class Trained:
     spent: dict[str, float]
 
 
-class TrainingError(DanluError):
-    """Training that cannot go on: a loss that is not a number."""
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What training follows from beside its recipe, base and data.
+
+    code: fingerprint of the program. template_sha256: of the base's chat template, None for plain text. ranks:
+    processes that share each step.
+    """
+
+    code: str
+    template_sha256: str | None
+    ranks: int = 1
 
 
-def fingerprint_of(
-    config: Training, base: Path, dataset: Path, *, code: str, template_sha256: str | None
-) -> dict[str, str]:
+def fingerprint_of(config: Training, base: Path, dataset: Path, around: Circumstances) -> dict[str, str]:
     """What the weights follow from, each part hashed: a resume compares them (refusal 9)."""
     return {
         "data": str(Shards(dataset).manifest["sha256"]),
         "base": weights_sha256(base),
         "tokenizer": hash_file(base / "tokenizer.json"),
-        "chat template": str(template_sha256),
+        "chat template": str(around.template_sha256),
         "recipe": hash_value(config.model_dump(mode="json")),
-        "code": code,
+        "number of ranks": str(around.ranks),
+        "code": around.code,
     }
 
 
@@ -71,48 +78,39 @@ def train(
     *,
     waivers: Waivers,
     fingerprint: Mapping[str, str],
+    ranks: int = 1,
     emit: Emit = lambda *_: None,
 ) -> Trained:
     """Train the decoder in `base` on the shards in `dataset`; run again in the same `work` folder, it continues.
 
-    fingerprint: `fingerprint_of` all this. Raises Refusal 1, 7, 8, 9 and 10, DataError for data that does not fit the
-    base, and TrainingError where the loss is no longer a number. KeyboardInterrupt leaves a snapshot.
+    fingerprint: `fingerprint_of` all this. ranks: processes, each with as many threads as this one has. Raises Refusal
+    1, 7, 8, 9 and 10, DataError for data that does not fit the base, and TrainingError where the loss is no longer a
+    number or a rank has ended. That and KeyboardInterrupt leave a snapshot.
     """
-    shards = Shards(dataset)
-    decoder = load(base, _TYPES[config.precision])
-    check_data(config, decoder.config, shards)
-    if isinstance(config.adapter, Lora):
-        lora.attach(decoder, config.adapter.rank, config.adapter.alpha, config.adapter.targets, config.seed)
-    else:
-        decoder.requires_grad_(True)
-    check_packing(decoder, shards)
-    resumed = latest(work / "snapshots", dict(fingerprint), waivers)
-    run = _Run(config, decoder, shards, work, fingerprint=dict(fingerprint), emit=emit)
-    if resumed is not None:
-        run.restore(resumed)
-    run.finish()
-    return Trained(decoder, run.rows, run.spent)
+    with Ranks(ranks, config, base, dataset) as together:
+        worker = Worker.ready(config, base, Shards(dataset))
+        check_data(config, worker.decoder.config, worker.shards)
+        check_embeddings(config, worker.decoder, worker.shards)
+        check_packing(worker.decoder, worker.shards)
+        resumed = latest(work / "snapshots", dict(fingerprint), waivers)
+        run = _Run(together, worker, work, fingerprint=dict(fingerprint), emit=emit)
+        if resumed is not None:
+            run.restore(resumed)
+        run.finish()
+    return Trained(worker.decoder, run.rows, run.spent)
 
 
 class _Run:
     """A training under way: all that a step changes, and what it is made of."""
 
-    def __init__(
-        self,
-        config: Training,
-        decoder: Decoder,
-        shards: Shards,
-        work: Path,
-        *,
-        fingerprint: dict[str, str],
-        emit: Emit,
-    ) -> None:
-        self._config, self._decoder, self._shards, self._work = config, decoder, shards, work
+    def __init__(self, ranks: Ranks, worker: Worker, work: Path, *, fingerprint: dict[str, str], emit: Emit) -> None:
+        config = worker.config
+        self._ranks, self._worker, self._work = ranks, worker, work
+        self._config, self._masters = config, worker.masters
         self._fingerprint, self._emit = fingerprint, emit
-        self._masters = Masters(decoder)
         self._optimizer = _adamw(config, self._masters)
         self._plan: Plan = plan(
-            shards,
+            worker.shards,
             epochs=config.epochs,
             batch_tokens=config.batch_tokens,
             max_tokens=config.max_tokens,
@@ -146,9 +144,10 @@ class _Run:
         trajectory = self._work / "trajectory.jsonl"
         write_text(trajectory, "".join(_line(row) for row in self.rows))
         if self.done < steps:
+            self._ranks.meet(self._plan.steps)
             self._rehearse()
         try:
-            with memory.PeakMemory() as peak:
+            with memory.PeakMemory(self._ranks.pids) as peak:
                 for step in range(self.done, steps):
                     row = self._step(step)
                     with storing(trajectory), trajectory.open("a", encoding="utf-8") as handle:
@@ -157,17 +156,16 @@ class _Run:
                     self._report(row)
                     if self.done % self._config.checkpoint_every_steps == 0 or self.done == steps:
                         self._save()
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, RankEnded):
             if self.done > self._saved:
                 self._save()
             raise
 
     def _step(self, step: int) -> dict[str, float]:
         """One optimiser step, applied whole or not at all; returns its row of the trajectory."""
-        began_cpu, began_wall = time.process_time(), time.perf_counter()
+        began_cpu, began_wall = self._ranks.cpu_s(), time.perf_counter()
         lr = self._config.optimizer.lr * factor(self._config.schedule, step, len(self._plan.steps))
-        batch = micro_batches(self._shards, self._plan.steps[step], self._config.micro_batch_tokens)
-        loss = gradient(self._decoder, batch, recompute=self._config.recompute)
+        loss = self._ranks.gradient(self._worker, self._plan.sizes, self._plan.steps[step])
         norm = float(clip_grad_norm_(self._masters.values(), self._config.optimizer.max_grad_norm))
         if not math.isfinite(loss) or not math.isfinite(norm):
             raise TrainingError(f"step {step + 1}: the loss is {loss} and the gradient {norm}. Lower optimizer.lr.")
@@ -176,8 +174,8 @@ class _Run:
             "loss": loss,
             "lr": lr,
             "grad_norm": norm,
-            "tokens": sum(len(micro.ids) for micro in batch),
-            "supervised_tokens": sum(len(micro.predicting) for micro in batch),
+            "tokens": self._plan.tokens[step],
+            "supervised_tokens": self._plan.supervised[step],
         }
         with uninterrupted():
             for group in self._optimizer.param_groups:
@@ -187,7 +185,7 @@ class _Run:
             self._masters.publish()
             self.rows.append(row)
             self.done = step + 1
-            self.spent["cpu_s"] += time.process_time() - began_cpu
+            self.spent["cpu_s"] += self._ranks.cpu_s() - began_cpu
             self.spent["wall_s"] += time.perf_counter() - began_wall
         return row
 
@@ -199,7 +197,7 @@ class _Run:
             "steps": len(self._plan.steps),
             "tokens_per_s": tokens / self.spent["wall_s"],
             "tokens_per_cpu_s": tokens / self.spent["cpu_s"],
-            "memory_bytes": memory.used_bytes(),
+            "memory_bytes": self._ranks.memory_bytes(),
             "time_left_s": left * self.spent["wall_s"] / tokens,
         }
         self._emit("step", facts)
@@ -212,12 +210,11 @@ class _Run:
             self._snapshot(optimizer).write(path)
             return path
 
-        micro = largest(self._shards, self._plan.steps, self._config.micro_batch_tokens)
+        shares = (share for packs in self._plan.steps for share in deal(self._plan.sizes, packs, self._ranks.count))
         rehearsed = rehearse(
-            self._config,
-            self._decoder,
-            self._masters,
-            micro,
+            self._ranks,
+            self._worker,
+            largest(self._plan.sizes, shares, self._config.micro_batch_tokens),
             new_optimizer=lambda: _adamw(self._config, self._masters),
             save=save,
         )

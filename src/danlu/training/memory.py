@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -15,9 +17,24 @@ _CGROUPS = (  # folder, limit, what is used of it, and the used part that is cac
 _INTERVAL_S = 0.01
 
 
-def used_bytes() -> int:
-    """Resident memory of this process."""
-    return int(psutil.Process().memory_info().rss)
+def used_bytes(others: Sequence[int] = ()) -> int:
+    """Resident memory of this process and of `others`, by their ids; what they share counts for each."""
+    return sum(_resident(process) for process in _processes(others))
+
+
+def _processes(others: Sequence[int]) -> list[psutil.Process]:
+    found = [psutil.Process()]
+    for pid in others:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found.append(psutil.Process(pid))
+    return found
+
+
+def _resident(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_info().rss)
+    except psutil.NoSuchProcess:
+        return 0
 
 
 def available_bytes() -> int:
@@ -35,10 +52,11 @@ def available_bytes() -> int:
 
 
 class PeakMemory:
-    """Largest resident memory while the block runs, sampled a hundred times a second: `bytes`."""
+    """Largest resident memory (as in used_bytes) while the block runs, sampled a hundred times a second: `bytes`."""
 
-    def __init__(self) -> None:
-        self.bytes = used_bytes()
+    def __init__(self, others: Sequence[int] = ()) -> None:
+        self._processes = _processes(others)
+        self.bytes = used_bytes(others)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -53,6 +71,5 @@ class PeakMemory:
         self._thread.join()
 
     def _watch(self) -> None:
-        process = psutil.Process()
         while not self._over.wait(_INTERVAL_S):
-            self.bytes = max(self.bytes, int(process.memory_info().rss))
+            self.bytes = max(self.bytes, sum(_resident(process) for process in self._processes))

@@ -5,9 +5,8 @@ N trained parameters, T tokens of the largest micro-batch.
 
 from __future__ import annotations
 
-import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,15 +18,13 @@ from danlu.errors import Refusal, StorageError
 from danlu.model import Decoder, PackedAttention
 from danlu.recipe import Training
 from danlu.training import memory
-from danlu.training.batches import MicroBatch
-from danlu.training.gradient import gradient
-from danlu.training.masters import Masters
+from danlu.training.batches import MicroBatch, micro_batches
 from danlu.training.objective.language import CHUNK
+from danlu.training.parallel import ALLOCATION, Ranks
+from danlu.training.worker import Worker
 
 _PROBE = 64  # tokens
 _MARGIN = 1.25  # temporaries that autograd does not keep, and what the allocator cannot reuse
-
-_ALLOCATION = re.compile("out of memory|allocate memory")  # CUDA's words, and the CPU allocator's
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +36,27 @@ class Rehearsed:
 
 
 def rehearse(
-    config: Training,
-    decoder: Decoder,
-    masters: Masters,
-    micro: MicroBatch,
+    ranks: Ranks,
+    worker: Worker,
+    packs: Sequence[int],
     *,
     new_optimizer: Callable[[], torch.optim.Optimizer],
     save: Callable[[torch.optim.Optimizer], Path],
 ) -> Rehearsed:
     """Go through one step on the largest micro-batch and through a save, leaving parameters as they were.
 
-    save: writes a snapshot somewhere and names the file, which is deleted. Raises Refusal 10 where memory would
-    not suffice, StorageError where the disk would not.
+    packs: of that micro-batch; every rank computes it at once. save: writes a snapshot somewhere and names the file,
+    which is deleted. Raises Refusal 10 where memory would not suffice, StorageError where the disk would not.
     """
-    adds = _step_bytes(config, decoder, masters, micro)
-    used = memory.used_bytes()
+    config, masters = worker.config, worker.masters
+    (micro,) = micro_batches(worker.shards, packs, config.micro_batch_tokens)
+    adds = _step_bytes(worker, micro, ranks.count)
+    used = ranks.memory_bytes()
     predicted, limit = used + int(adds), used + memory.available_bytes()
     if predicted > limit:
         raise _refusal(config, micro, f"a step is predicted to take {_gib(predicted)}, and there are {_gib(limit)}")
-    with _out_of_memory(config, micro, limit), memory.PeakMemory() as peak:
-        gradient(decoder, [micro], recompute=config.recompute)
+    with _out_of_memory(config, micro, limit), memory.PeakMemory(ranks.pids) as peak:
+        ranks.rehearse(worker, packs)
         optimizer = new_optimizer()
         for group in optimizer.param_groups:
             group["lr"] = 0.0
@@ -69,18 +67,22 @@ def rehearse(
         masters.publish()
         optimizer.zero_grad(set_to_none=True)
         written = save(optimizer)
-    _check_disk(written, decoder)
+    _check_disk(written, worker.decoder)
     if peak.bytes > limit:
         raise _refusal(config, micro, f"a step took {_gib(peak.bytes)}, and there are {_gib(limit)}")
     return Rehearsed(predicted, peak.bytes)
 
 
-def _step_bytes(config: Training, decoder: Decoder, masters: Masters, micro: MicroBatch) -> float:
-    """What a step adds: gradients and two moments in fp32, activations kept for backward, one chunk of logits."""
-    sizes = [4 * master.numel() for master in masters.values()]
+def _step_bytes(worker: Worker, micro: MicroBatch, ranks: int) -> float:
+    """What a step adds: gradients and two moments in fp32, activations kept for backward, one chunk of logits.
+
+    Each other rank has gradients, activations and a chunk too, and sends its gradients laid out; they arrive here.
+    """
+    sizes = [4 * master.numel() for master in worker.masters.values()]
     state = 3 * sum(sizes) + 2 * max(sizes)  # and AdamW's temporaries
-    chunk = min(CHUNK, len(micro.predicting)) * decoder.config.vocab_size * (4 + 2 + 2)
-    return state + _MARGIN * (_kept_bytes(config, decoder, micro) + chunk)
+    chunk = min(CHUNK, len(micro.predicting)) * worker.decoder.config.vocab_size * (4 + 2 + 2)
+    activations = _MARGIN * (_kept_bytes(worker.config, worker.decoder, micro) + chunk)
+    return state + activations + (ranks - 1) * (2 * sum(sizes) + activations) + (sum(sizes) if ranks > 1 else 0)
 
 
 def _kept_bytes(config: Training, decoder: Decoder, micro: MicroBatch) -> float:
@@ -118,7 +120,7 @@ def _out_of_memory(config: Training, micro: MicroBatch, limit: int) -> Iterator[
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not _ALLOCATION.search(str(error)):
+        if isinstance(error, RuntimeError) and not ALLOCATION.search(str(error)):
             raise
         raise _refusal(config, micro, f"a step took more than the {_gib(limit)} that there are") from error
 

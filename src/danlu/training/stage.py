@@ -13,7 +13,7 @@ from danlu.hub import Resolved
 from danlu.recipe import Training
 from danlu.tokens import Shards
 from danlu.training import outcome
-from danlu.training.loop import Emit, Trained, fingerprint_of, train
+from danlu.training.loop import Circumstances, Emit, Trained, fingerprint_of, train
 from danlu.training.snapshot import check_unchanged
 
 SCHEMA = "danlu/train-1"
@@ -24,33 +24,40 @@ def carry_out(
     base: Resolved,
     dataset: Path,
     work: Path,
+    around: Circumstances,
     *,
     waivers: Waivers,
-    code: str,
-    template_sha256: str | None,
     emit: Emit = lambda *_: None,
 ) -> dict[str, Any]:
     """Train, and leave in `work`: adapter/ (not for full weights), model/, trajectory.jsonl, train.json, measured.json.
 
-    code: fingerprint of the program; template_sha256: of the base's chat template, None for plain text.
     Returns train.json's facts, with what was measured under "measured": it differs from run to run and is no part
     of the outcome's identity, as nothing else here does. Called again after a crash or Ctrl-C it ends in the same
     bytes; called again when it had finished it returns the same. Raises as `train` and `outcome.write` do.
     """
-    _check_origin(base.folder, dataset, template_sha256)
-    fingerprint = fingerprint_of(config, base.folder, dataset, code=code, template_sha256=template_sha256)
+    _check_origin(base.folder, dataset, around.template_sha256)
+    fingerprint = fingerprint_of(config, base.folder, dataset, around)
     for left_over in work.glob(".*.tmp"):
         left_over.unlink()
     if (work / "train.json").is_file():
         measured = read_json(work / "measured.json")
         check_unchanged(measured["fingerprint"], fingerprint, f"{work}: the finished training", waivers)
     else:
-        trained = train(config, base.folder, dataset, work, waivers=waivers, fingerprint=fingerprint, emit=emit)
+        trained = train(
+            config,
+            base.folder,
+            dataset,
+            work,
+            waivers=waivers,
+            fingerprint=fingerprint,
+            ranks=around.ranks,
+            emit=emit,
+        )
         measured = {"schema": "danlu/measured-1", **_rates(trained), "fingerprint": fingerprint}
         emit("saving", {"folder": "model"})
-        digest = outcome.write(trained.decoder, base, work, template_sha256)
+        digest = outcome.write(trained.decoder, base, work, around.template_sha256)
         write_json(work / "measured.json", measured)
-        write_json(work / "train.json", _facts(trained, digest, template_sha256))
+        write_json(work / "train.json", _facts(trained, digest, around.template_sha256))
     shutil.rmtree(work / "snapshots", ignore_errors=True)
     facts: dict[str, Any] = read_json(work / "train.json")
     emit("trained", facts)

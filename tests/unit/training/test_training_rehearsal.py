@@ -10,22 +10,21 @@ from training_material import config, documents, train
 from danlu.errors import Refusal, StorageError
 from danlu.model import load, lora
 from danlu.recipe import FullWeights, Lora
-from danlu.training import memory, rehearsal
-from danlu.training.batches import MicroBatch
+from danlu.tokens import Shards, write_shards
+from danlu.training import memory, rehearsal, worker
 from danlu.training.loop import _adamw
-from danlu.training.masters import Masters
+from danlu.training.parallel import Ranks
 from danlu.training.snapshot import Snapshot
+from danlu.training.worker import Worker
 
 GIB = 2**30
 
 
-def go_through(recipe, base, folder, precision=torch.bfloat16, count=9):
-    decoder = load(base, precision)
-    if recipe.adapter.kind == "lora":
-        lora.attach(decoder, 2, 4.0, "all-linear", 0)
-    else:
-        decoder.requires_grad_(True)
-    masters = Masters(decoder)
+def go_through(recipe, base, folder, count=9):
+    packs = folder / "packs"
+    write_shards(packs, [list(documents(count))], {})
+    trainee = Worker.ready(recipe, base, Shards(packs))
+    decoder, masters = trainee.decoder, trainee.masters
     before = {name: p.detach().clone() for name, p in decoder.named_parameters()}
     kept = {name: p.detach().clone() for name, p in masters.items()}
     draw = torch.get_rng_state()
@@ -35,29 +34,29 @@ def go_through(recipe, base, folder, precision=torch.bfloat16, count=9):
         Snapshot(0, {}, kept, optimizer.state_dict(), [], {}).write(path)
         return path
 
-    micro = MicroBatch.of(list(documents(count)))
-    done = rehearsal.rehearse(recipe, decoder, masters, micro, new_optimizer=lambda: _adamw(recipe, masters), save=save)
+    alone = Ranks(1, recipe, base, packs)
+    done = rehearsal.rehearse(alone, trainee, (0,), new_optimizer=lambda: _adamw(recipe, masters), save=save)
     assert torch.equal(torch.get_rng_state(), draw)
     assert all(p.grad is None for p in (*decoder.parameters(), *masters.values()))
     for name, value in decoder.named_parameters():
         assert torch.equal(value.view(torch.uint8), before[name].view(torch.uint8)), name
     for name, value in masters.items():
         assert torch.equal(value.view(torch.uint8), kept[name].view(torch.uint8)), name
-    assert not list(folder.iterdir())
+    assert list(folder.iterdir()) == [packs]
     return done
 
 
 @pytest.mark.parametrize("adapter", [Lora(), FullWeights()])
-@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_the_rehearsal_changes_no_bit(tiny_base, tmp_path, adapter, precision):
-    done = go_through(config(adapter=adapter), tiny_base, tmp_path, precision)
+    done = go_through(config(adapter=adapter, precision=precision), tiny_base, tmp_path)
     assert done.peak_memory_bytes > 0
     assert done.predicted_memory_bytes > 0
 
 
 def test_what_is_predicted_not_to_fit_is_refused_before_it_is_tried(tiny_base, data, tmp_path, monkeypatch):
     monkeypatch.setattr(memory, "available_bytes", lambda: 1000)
-    monkeypatch.setattr(rehearsal, "gradient", lambda *_, **__: pytest.fail("tried"))
+    monkeypatch.setattr(worker, "gradient", lambda *_, **__: pytest.fail("tried"))
     with pytest.raises(Refusal, match=r"predicted to take .* GiB, and there are .*training\.recompute: true") as caught:
         train(config(), tiny_base, data, tmp_path)
     assert caught.value.number == 10
@@ -70,7 +69,7 @@ def test_memory_that_runs_out_in_the_rehearsal_is_a_refusal(tiny_base, data, tmp
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr(rehearsal, "gradient", fail)
+    monkeypatch.setattr(worker, "gradient", fail)
     with pytest.raises(Refusal, match=r"a step took more than .* or set training\.adapter\.kind: lora") as caught:
         train(config(adapter=FullWeights(), micro_batch_tokens=50), tiny_base, data, tmp_path)
     assert caught.value.number == 10
@@ -81,7 +80,7 @@ def test_another_error_in_the_rehearsal_stays_what_it_is(tiny_base, data, tmp_pa
     def fail(*_, **__):
         raise RuntimeError("shapes do not match")
 
-    monkeypatch.setattr(rehearsal, "gradient", fail)
+    monkeypatch.setattr(worker, "gradient", fail)
     with pytest.raises(RuntimeError, match="shapes do not match"):
         train(config(), tiny_base, data, tmp_path)
 

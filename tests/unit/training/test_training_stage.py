@@ -22,15 +22,18 @@ class Killed(BaseException):
     """Stands for a process that ends at any moment."""
 
 
-def carry_out(base, data, work, *, recipe=RECIPE, reasons=None, code="v1", template="abc", emit=lambda *_: None):
+def noop(event, facts):
+    """Nobody listens."""
+
+
+def carry_out(base, data, work, *, recipe=RECIPE, reasons=None, code="v1", template="abc", ranks=1, emit=noop):
     return training.carry_out(
         recipe,
         Resolved(base, "hf:someone/tiny@1", "MIT", "0" * 64),
         data,
         work,
+        training.Circumstances(code, template, ranks),
         waivers=Waivers(reasons or {}),
-        code=code,
-        template_sha256=template,
         emit=emit,
     )
 
@@ -178,6 +181,11 @@ def test_a_resume_with_a_changed_part_is_refused_by_its_name(tiny_base, data, tm
         carry_out(tiny_base, data, tmp_path, **change)
     assert caught.value.number == 9
     assert carry_out(tiny_base, data, tmp_path, reasons={9: "a typo in a comment"}, **change)["steps"] >= 7
+
+
+def test_another_number_of_ranks_is_another_run(whole, tiny_base, data):
+    with pytest.raises(Refusal, match="with another number of ranks, "):
+        carry_out(tiny_base, data, whole[0], ranks=2)
 
 
 def test_an_accepted_resume_still_cannot_mix_other_parameters(tiny_base, data, tmp_path):

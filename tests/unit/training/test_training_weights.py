@@ -115,9 +115,7 @@ def test_full_weights_continue_bit_for_bit(tiny_base, text, tmp_path, precision)
 def test_pretraining_on_text_leaves_a_model_that_knows_the_text_better(tiny_base, text, tmp_path, adapter):
     recipe = config(adapter=adapter, objective="pretrain", epochs=8, precision="bf16", recompute=True)
     base = Resolved(tiny_base, "tiny", "own", "0" * 64)
-    facts = training.carry_out(
-        recipe, base, text, tmp_path, waivers=Waivers(), code="v1", template_sha256=None, emit=lambda *_: None
-    )
+    facts = training.carry_out(recipe, base, text, tmp_path, training.Circumstances("v1", None), waivers=Waivers())
     assert facts["supervised_tokens"] == facts["tokens"] - 8 * 24  # a document's first token is never predicted
     batch = [MicroBatch.of(list(documents(6, seed=5)))]
     assert (tmp_path / "adapter").exists() == (adapter is not FULL)
@@ -154,8 +152,7 @@ def test_full_weights_that_learned_nothing_are_refused(tiny_base, text, tmp_path
             Resolved(tiny_base, "tiny", "own", "0" * 64),
             text,
             tmp_path,
+            training.Circumstances("v1", None),
             waivers=Waivers(),
-            code="v1",
-            template_sha256=None,
         )
     assert caught.value.number == 13

@@ -21,6 +21,7 @@ def config(**changes):
     return Training(**settings | {"precision": "fp32"} | changes)
 
 
-def train(recipe, base, data, work, *, reasons=None, code="", emit=lambda *_: None):
-    fingerprint = loop.fingerprint_of(recipe, base, data, code=code, template_sha256=None)
-    return loop.train(recipe, base, data, work, waivers=Waivers(reasons or {}), fingerprint=fingerprint, emit=emit)
+def train(recipe, base, data, work, *, reasons=None, ranks=1, emit=lambda *_: None):
+    fingerprint = loop.fingerprint_of(recipe, base, data, loop.Circumstances("", None, ranks))
+    waivers = Waivers(reasons or {})
+    return loop.train(recipe, base, data, work, waivers=waivers, fingerprint=fingerprint, ranks=ranks, emit=emit)

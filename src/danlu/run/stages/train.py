@@ -1,4 +1,4 @@
-"""The stage `train`: the recipe's algorithm on the packed tokens, in one process here."""
+"""The stage `train`: the recipe's algorithm on the packed tokens, in as many processes here as the recipe has ranks."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from danlu.run.stages.base import renderer, resolved
 
 
 def _facts(context: Context) -> dict[str, Any]:
-    """The last bit of a result depends on the machine and its threads, so both belong to the key."""
+    """The last bit of a result depends on the machine, its threads and the ranks, so all belong to the key."""
     return {
         "recipe": context.recipe.training.model_dump(mode="json"),
         "base": context.outputs["base"],
         "data": context.outputs["data"],
         "hardware": context.recipe.hardware,
         "threads": context.recipe.threads,
+        "ranks": context.recipe.ranks,
     }
 
 
 def _build(context: Context, folder: Path) -> None:
-    from danlu.training import carry_out
+    from danlu.training import Circumstances, carry_out
 
     assert context.recipe.threads is not None, "a settled recipe names its threads"
-    prepare_torch(context.recipe.threads)
+    prepare_torch(context.recipe.threads // context.recipe.ranks)
     base = resolved(context)
     carry_out(
         context.recipe.training,
         base,
         context.of("data"),
         folder,
+        Circumstances(code_fingerprint("danlu.training"), renderer(context).template_sha256, context.recipe.ranks),
         waivers=context.waivers,
-        code=code_fingerprint("danlu.training"),
-        template_sha256=renderer(context).template_sha256,
         emit=context.emit,
     )
 
