@@ -67,7 +67,7 @@ def _targets_fixture(folder: Path) -> None:
 def _danlu_targets(folder: Path) -> Finding:
     wanted = ours.settings(folder)["lora"]["targets"]
     return ours.either(
-        ours.refused(lambda: ours.train(folder, training={"adapter": {"targets": wanted}})),
+        ours.refused(lambda: ours.train(folder, training={"adapter": {"targets": wanted}}), says="targets"),
         Finding("missed", "trained on, with one of two targets"),
     )
 

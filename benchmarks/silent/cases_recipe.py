@@ -61,7 +61,8 @@ def _beyond_fixture(folder: Path) -> None:
 
 def _danlu_beyond(folder: Path) -> Finding:
     return ours.either(
-        ours.refused(lambda: ours.run(folder)), Finding("missed", "trained at positions the base has never seen")
+        ours.refused(lambda: ours.run(folder), says="positions"),
+        Finding("missed", "trained at positions the base has never seen"),
     )
 
 
@@ -87,7 +88,9 @@ def _gap_fixture(folder: Path) -> None:
 
 
 def _danlu_gap(folder: Path) -> Finding:
-    return ours.either(ours.refused(lambda: ours.train(folder)), Finding("missed", "trained from a random matrix"))
+    return ours.either(
+        ours.refused(lambda: ours.train(folder), says="missing"), Finding("missed", "trained from a random matrix")
+    )
 
 
 def _peer_gap(run: Run) -> Finding:
@@ -125,7 +128,7 @@ def _danlu_disk(folder: Path) -> Finding:
     import shutil
 
     with mock.patch.object(shutil, "disk_usage", lambda _: SimpleNamespace(free=100_000)):
-        finding = ours.refused(lambda: ours.train(folder))
+        finding = ours.refused(lambda: ours.train(folder), says="the disk has")
     if (folder / "train" / "trajectory.jsonl").read_text():
         return Finding("missed", "steps were done before it failed")
     return ours.either(finding, Finding("missed", "nothing was said before the first step"))

@@ -282,7 +282,7 @@ def _byte(character: str) -> int:
 
 
 def _danlu_nan(folder: Path) -> Finding:
-    finding = ours.refused(lambda: ours.train(folder, "data.max_length=100", "training.batch_tokens=200"))
+    finding = ours.refused(lambda: ours.train(folder, "data.max_length=100", "training.batch_tokens=200"), says="nan")
     saved = (folder / "train" / "model").exists()
     return ours.either(None if saved else finding, Finding("missed", "a model that computes nan was saved"))
 

@@ -59,11 +59,16 @@ def recipe(folder: Path, **changes: Any) -> Path:
 
 def build(folder: Path, *overrides: str, **changes: Any) -> Any:
     """The fixture's data as `danlu data build` makes it: tokens.Shards, written to folder/data."""
+    built(folder, recipe(folder, **changes), *overrides)
+    return shards(folder)
+
+
+def built(folder: Path, path: Path, *overrides: str) -> dict[str, Any]:
+    """The data of a recipe, in folder/data; returns its card."""
     from danlu.run.carry import Request
     from danlu.run.dataset import build_data
 
-    build_data(Request(recipe(folder, **changes), overrides, folder / "data"), _unheard)
-    return shards(folder)
+    return build_data(Request(path, overrides, folder / "data"), _unheard)
 
 
 def shards(folder: Path) -> Any:
@@ -92,23 +97,29 @@ def run(
 
 def train(folder: Path, *overrides: str, out: str = "train", **changes: Any) -> list[dict[str, float]]:
     """Data and training alone, in folder/data and folder/OUT; returns loss, learning rate and tokens of each step."""
-    from danlu.errors import Waivers
-    from danlu.hub import resolve
-    from danlu.recipe import load
-    from danlu.tokens import Renderer
-    from danlu.training import carry_out
-
     build(folder, *overrides, **changes)
-    base = resolve(str(folder / "base"))
-    carry_out(
-        load(folder / "recipe.yaml", overrides).training,
-        base,
-        folder / "data",
-        folder / out,
-        waivers=Waivers(),
-        code="",
-        template_sha256=Renderer.from_folder(base.folder).template_sha256,
-    )
+    return learned(folder, folder / "recipe.yaml", *overrides, out=out)
+
+
+def learned(folder: Path, path: Path, *overrides: str, out: str = "train") -> list[dict[str, float]]:
+    """The stage `train` of a recipe whose data is built, in folder/OUT; its steps."""
+    from danlu.errors import Waivers
+    from danlu.recipe import load
+    from danlu.run.carry import carry_stage
+    from danlu.run.settle import settle
+    from danlu.run.stage import Context
+    from danlu.run.stages import base
+    from danlu.run.stages.train import STAGE as TRAIN
+    from danlu.run.store import Store
+
+    place = folder / f".{out}.run"
+    place.mkdir()
+    (place / "data").symlink_to(folder.absolute() / "data")
+    (folder / out).mkdir()
+    settled = settle(load(path, overrides), folder)
+    context = Context(settled, place, Store(folder / f".{out}.store"), Waivers(), _unheard)
+    carry_stage(base.STAGE, context)
+    TRAIN.build(context, folder / out)
     return trajectory(folder / out)
 
 
@@ -117,10 +128,10 @@ def trajectory(work: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in (work / "trajectory.jsonl").read_text().splitlines()]
 
 
-def refused(action: Callable[[], object], number: int | None = None) -> Finding | None:
+def refused(action: Callable[[], object], number: int | None = None, says: str = "") -> Finding | None:
     """Do it: the refusal, or the mistake named by another error, as a finding; None where danlu went on.
 
-    number: the refusal that is expected; another one is an error of the case.
+    number, says: the refusal that is expected, and what its sentence holds; another one is an error of the case.
     """
     from danlu.errors import DanluError, Refusal
 
@@ -130,6 +141,7 @@ def refused(action: Callable[[], object], number: int | None = None) -> Finding 
         assert number is None or refusal.number == number, f"refusal {refusal.number}: {refusal}"
         return Finding("refused", str(refusal), refusal.number)
     except DanluError as error:
+        assert says in str(error) and number is None, str(error)
         return Finding("refused", str(error))
     return None
 
