@@ -6,18 +6,21 @@ python drive_axolotl.py JOBS.json       (see watch.py)
 import sys
 from pathlib import Path
 
-import axolotl.train
+import datasets
 import transformers
 import watch
 import yaml
+from axolotl import train  # noqa: F401  imported once here, not in every child
 from axolotl.cli.main import cli
-from axolotl.core.builders import causal  # noqa: F401  imported once here, not in every child
+from axolotl.core.builders import causal  # noqa: F401
+from axolotl.utils.samplers.multipack import pack_parallel
 
 SETTINGS = "sft.yaml"
+CUDA_ONLY = ("lora_mlp_kernel", "lora_qkv_kernel", "lora_o_kernel", "lora_embedding_kernel")
 
 
 def on_cpu():
-    """Axolotl has no key for CPUs, and its TrainingArguments refuse bf16 there unless told; the other peers have one."""
+    """Axolotl has no key for it, and its TrainingArguments refuse bf16 on a CPU unless told; the others have one."""
     check = transformers.TrainingArguments.__post_init__
 
     def told(self):
@@ -25,6 +28,16 @@ def on_cpu():
         check(self)
 
     transformers.TrainingArguments.__post_init__ = told
+
+
+def without_workers():
+    """datasets' workers start afresh and import Axolotl again: a minute for each of these, whatever the rows."""
+
+    def alone(method):
+        return lambda self, *rest, **named: method(self, *rest, **(named | {"num_proc": None}))
+
+    for name in ("map", "save_to_disk"):
+        setattr(datasets.Dataset, name, alone(getattr(datasets.Dataset, name)))
 
 
 def command(*words):
@@ -45,6 +58,7 @@ def training_of(job):
         "chat_template": "tokenizer_default",
         "datasets": read(job.training),
         "dataset_prepared_path": str(job.out / "prepared"),
+        "dataset_num_proc": 1,
         "train_on_inputs": not settings["assistant_only_loss"],
         "sequence_len": settings["max_length"],
         "sample_packing": settings["packing"],
@@ -71,7 +85,7 @@ def training_of(job):
         optional |= {"eval_sample_packing": False}
     if lora:
         every = lora["targets"] == "all-linear"
-        optional |= {
+        optional |= dict.fromkeys(CUDA_ONLY, False) | {
             "adapter": "lora",
             "lora_r": lora["r"],
             "lora_alpha": lora["alpha"],
@@ -85,6 +99,7 @@ def training_of(job):
 
 def carry_out(job):
     on_cpu()
+    without_workers()
     settings = training_of(job)
     Path(SETTINGS).write_text(yaml.safe_dump(settings, sort_keys=False))
     command("train", SETTINGS, "--launcher", "python")
@@ -95,4 +110,5 @@ def carry_out(job):
 
 
 if __name__ == "__main__":
+    pack_parallel([1, 1], 2, 2, 2, num_processes=1)  # numba compiles it: once here, not in every child
     watch.drive(carry_out)

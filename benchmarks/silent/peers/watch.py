@@ -129,7 +129,7 @@ def leak_of(trainer):
     last = int((inputs["labels"][0] != -100).nonzero()[-1])  # behind it there may be padding
     was = body.training
     body.eval()
-    with torch.no_grad():
+    with torch.no_grad(), trainer.accelerator.autocast():  # as a step would
         before, after = (body(**(seen | {"input_ids": ids}))[0][0, last] for ids in (seen["input_ids"], changed))
     body.train(was)
     return float((before - after).abs().max())
