@@ -24,7 +24,7 @@ _ARMS: dict[Against, str] = {
     "base": "the base",
     "few_shot": "the base under its best prompt",
     "ngram": "an n-gram model of the same text",
-    "zstd": "zstd after the same text",
+    "zstd": "zstd -19 after the same text",
 }
 
 

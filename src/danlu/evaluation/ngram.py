@@ -137,10 +137,11 @@ class _Table:
 
 
 def _discounts(counts: Ints) -> Floats:
-    """(4,) by Chen & Goodman's formulas; where counts of counts do not allow them, half a count."""
+    """(4,) by Chen & Goodman's formulas; where they give none, half a count: no byte may be impossible."""
     of = [0, *(int((counts == n).sum()) for n in (1, 2, 3, 4))]
     found = np.array([0.0, 0.5, 0.5, 0.5])
     if all(of[1:]):
         y = of[1] / (of[1] + 2 * of[2])
-        found[1:] = [min(max(n - (n + 1) * y * of[n + 1] / of[n], 0.0), n) for n in (1, 2, 3)]
+        formulas = [n - (n + 1) * y * of[n + 1] / of[n] for n in (1, 2, 3)]
+        found[1:] = [discount if discount > 0 else 0.5 for discount in formulas]
     return found

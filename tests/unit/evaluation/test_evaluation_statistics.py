@@ -177,3 +177,44 @@ def test_interval_and_exact_test_never_disagree(items):
         assert got.p <= 0.05 and got.clusters >= MIN_CLUSTERS
     flipped = paired(tuned, base, [str(c) for c in clusters], bound=1.0)
     assert flipped.ci95 == pytest.approx((-high, -low)) and flipped.p == pytest.approx(got.p)
+
+
+def totals(rng, n, spread):
+    """Bits of two arms and bytes of n documents whose lengths spread; long ones gain more. True ratio: see below."""
+    sizes = np.exp(rng.normal(6, spread, n))
+    rates = -0.02 * (1 + 0.5 * (np.log(sizes) - 6) / spread) + rng.normal(0, 0.05, n)
+    base = sizes * (2 + rng.normal(0, 0.2, n))
+    return base, base + sizes * rates, sizes
+
+
+@pytest.mark.parametrize(("n", "spread"), [(20, 0.3), (20, 1.5), (60, 1.0), (200, 1.5)])
+def test_the_interval_of_a_ratio_of_sums_covers_whatever_the_lengths(n, spread):
+    truth = -0.02 * (1 + 0.5 * spread)  # the mean of log sizes, weighted by size, lies one variance up
+    rng, inside = np.random.default_rng(n), 0
+    for _ in range(400):
+        base, tuned, sizes = totals(rng, n, spread)
+        low, high = paired(base, tuned, [str(i) for i in range(n)], sizes=sizes).ci95
+        inside += low <= truth <= high
+    assert 0.92 <= inside / 400 <= 0.985
+
+
+def test_a_ratio_of_sums_weighs_documents_by_their_size_and_equal_sizes_change_nothing():
+    rng = np.random.default_rng(3)
+    base, tuned, sizes = totals(rng, 30, 1.0)
+    names = [str(i) for i in range(30)]
+    found = paired(base, tuned, names, sizes=sizes)
+    assert found.base == pytest.approx(base.sum() / sizes.sum())
+    assert found.diff == pytest.approx((tuned - base).sum() / sizes.sum())
+    without = [np.delete(tuned - base, i).sum() / np.delete(sizes, i).sum() for i in range(30)]
+    assert found.se == pytest.approx(math.sqrt(29 / 30 * sum((w - found.diff) ** 2 for w in without)))
+    equal, plain = paired(base, tuned, names, sizes=[4.0] * 30), paired(base / 4, tuned / 4, names)
+    assert equal.ci95 == pytest.approx(plain.ci95)
+    assert (equal.p, equal.n, equal.clusters) == (plain.p, plain.n, plain.clusters)
+
+
+def test_one_long_document_among_short_ones_claims_nothing():
+    sizes = [1e6, *[100.0] * 30]
+    base = [2 * size for size in sizes]
+    tuned = [1.9 * base[0], *[b * (1.01 if n % 2 else 0.99) for n, b in enumerate(base[1:])]]
+    low, high = paired(base, tuned, [str(n) for n in range(31)], sizes=sizes).ci95
+    assert low < 0 < high
