@@ -71,6 +71,26 @@ class Recipe(Section):
         return self
 
     @model_validator(mode="after")
+    def _the_scenario_can_be_asked(self) -> Recipe:
+        kind, is_fresh = self.evaluation.scenario.kind, isinstance(self.base, FreshBase)
+        if kind == "text" and self.data.form != "text":
+            raise ValueError(
+                f"evaluation.scenario.kind=text holds out documents of plain text, but data.form is {self.data.form}. "
+                "Set data.form: text and training.objective: pretrain, or choose another scenario."
+            )
+        if is_fresh and kind != "text":
+            raise ValueError(
+                f"evaluation.scenario.kind={kind} compares with the base, and base.depth makes one that has learnt "
+                "nothing. Set kind: text, which compares with an n-gram model and zstd on held-out documents."
+            )
+        if is_fresh and self.evaluation.guard is not None:
+            raise ValueError(
+                "evaluation.guard asks whether general ability fell, and the fresh model of base.depth has none to "
+                "lose. Leave the guard out."
+            )
+        return self
+
+    @model_validator(mode="after")
     def _objective_reads_the_form(self) -> Recipe:
         wanted = {"sft": "dialogues", "pretrain": "text"}[self.training.objective]
         if self.data.form != wanted:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -23,6 +23,7 @@ WIDTH_PER_LAYER = 48  # nanochat has 64; small models on little text do better w
 HEAD_WIDTH = 64
 TOKENS_PER_PARAMETER = 20
 EPOCHS = 4.0
+COUNTED = 4096  # tokens of a vocabulary whose pairs are counted in seconds
 WEIGHT_DECAY = 0.1  # as in GPT-3 (Brown et al. 2020, arXiv 2005.14165)
 _ANCHOR = (3.6e14, 4e-3, 1024)  # FLOPs of depth 4 over 4,096 tokens, with the rate and batch that did best there
 _LR_EXPONENT, _BATCH_EXPONENT = -0.125, 0.3271
@@ -39,6 +40,7 @@ class Shape:
     num_heads: int
     ffn_width: int
     vocab_size: int
+    start: Literal["bigrams", "random"]
 
     @classmethod
     def of(cls, base: FreshBase) -> Shape:
@@ -50,6 +52,7 @@ class Shape:
             num_heads=base.num_heads or _heads(width),
             ffn_width=base.ffn_width or _multiple(8 * width / 3, HEAD_WIDTH),  # SwiGLU has three matrices, not two
             vocab_size=base.vocab_size,
+            start=base.start or ("bigrams" if base.vocab_size <= COUNTED else "random"),
         )
 
     @property
@@ -61,8 +64,14 @@ class Shape:
 
     @property
     def tied(self) -> bool:
-        """Whether the head is the embedding: of a small model it would be a large part."""
-        return self.num_layers * self.width * (4 * self.width + 3 * self.ffn_width) < _UNTIED_FROM
+        """Whether the head is the embedding, as where it would be a large part of a small model.
+
+        Counts tell what comes before a token from what comes after it, so a start from them needs two matrices.
+        """
+        return (
+            self.start == "random"
+            and self.num_layers * self.width * (4 * self.width + 3 * self.ffn_width) < _UNTIED_FROM
+        )
 
     def config(self, max_positions: int, eos_id: int) -> dict[str, Any]:
         """As Hugging Face's config.json of a Llama has it."""
@@ -114,7 +123,7 @@ def filled(values: Mapping[str, Any]) -> dict[str, Any]:
         shape = Shape.of(FreshBase.model_validate(values["base"]))
     except ValidationError:
         return dict(values)
-    sizes = {"width": shape.width, "num_heads": shape.num_heads, "ffn_width": shape.ffn_width}
+    sizes = {"width": shape.width, "num_heads": shape.num_heads, "ffn_width": shape.ffn_width, "start": shape.start}
     trained = {
         "objective": "pretrain",
         "adapter": {"kind": "full"},
@@ -123,7 +132,7 @@ def filled(values: Mapping[str, Any]) -> dict[str, Any]:
         "max_tokens": tokens(shape),
         "epochs": EPOCHS,
     }
-    return dict(_completed(values, {"base": sizes, "training": trained}))
+    return dict(_completed(values, {"base": sizes, "training": trained, "evaluation": {"guard": None}}))
 
 
 def _completed(written: Any, wanted: Any) -> Any:

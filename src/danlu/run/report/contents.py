@@ -8,9 +8,9 @@ from pathlib import PurePath
 from typing import Any
 
 from danlu.errors import REFUSALS
-from danlu.run.report import method, results, spent, training
+from danlu.run.report import method, results, spent, training, words
 from danlu.run.report.blocks import Headline, Notice, Report, Section, Tone
-from danlu.run.report.words import change, held, interval, level, metric
+from danlu.run.report.words import change, held, interval, label, level
 from danlu.run.report.words import verdict as verdict_words
 
 Json = Mapping[str, Any]
@@ -46,7 +46,7 @@ def report(evidence: Evidence) -> Report:
         waivers=tuple(_waivers(run.get("accepted") or {})),
         verdict=Notice(verdict_words(evaluation), str(evaluation["why"]), _tone(evaluation)),
         headlines=tuple(_headlines(evaluation)),
-        introduction=_introduction(run),
+        introduction=_introduction(run, evaluation),
         sections=tuple(_sections(evidence)),
     )
 
@@ -54,7 +54,8 @@ def report(evidence: Evidence) -> Report:
 def _sections(evidence: Evidence) -> Iterator[Section]:
     run, plan, evaluation = evidence.run, evidence.plan, evidence.evaluation
     yield Section("scenario", "Does it do what it is for?", tuple(results.scenario(evaluation["scenario"])))
-    yield Section("guard", "Is general ability kept?", tuple(results.guard(evaluation["guard"])))
+    if not words.from_scratch(evaluation["scenario"]):
+        yield Section("guard", "Is general ability kept?", tuple(results.guard(evaluation["guard"])))
     yield Section("cost", "What was planned, and what it took", (spent.measured(run, plan),))
     yield Section("data", "What it was trained on", tuple(training.data(evidence.card, run.get("diversity"))))
     yield Section("training", "How training went", tuple(training.course(run, evidence.trajectory)))
@@ -78,14 +79,23 @@ def _tone(evaluation: Json) -> Tone:
 
 def _headlines(evaluation: Json) -> Iterator[Headline]:
     """The row that the verdict rests on, and the guard rows that decide."""
+    rows = evaluation["scenario"]
     deciding = [(row, *_HELD[name]) for row in evaluation["guard"] if (name := held(row))]
-    for row, tone, word in [(evaluation["scenario"][0], *_DECIDED[evaluation["verdict"]]), *deciding]:
+    asked = [(row, *_DECIDED[row["verdict"]]) for row in (rows if words.from_scratch(rows) else rows[:1])]
+    for row, tone, word in [*asked, *deciding]:
         levels = f"{level(row['base'], row)} → {level(row['tuned'], row)}"
-        name = f"{metric(row['metric'])}: {word}"
+        name = f"{label(row)}: {word}"
         yield Headline(name, change(row["diff"], row), f"{levels}; 95% interval {interval(row)}", tone)
 
 
-def _introduction(run: Json) -> str:
+def _introduction(run: Json, evaluation: Json) -> str:
+    if words.from_scratch(evaluation["scenario"]):
+        return (
+            "A model was trained from scratch on the data below. An untrained model would be no opponent, so two "
+            "baselines were given the same training documents, and all were then asked how many bits documents take "
+            "that none of them saw. Every difference comes with its 95% interval: the range of true differences that "
+            "such an outcome is compatible with."
+        )
     source = (run.get("base") or {}).get("source")
     base = f"the base, {shortened(source)}" if source else "the base"
     return (

@@ -17,7 +17,7 @@ Json = Mapping[str, Any]
 
 def method(run: Json, evaluation: Json, plan: Json) -> Iterator[Block]:
     """What an interval is, what the words mean, what was fixed before."""
-    yield Paragraph(f"{_marking(evaluation)} A change is tuned minus base, item by item, averaged over items.")
+    yield Paragraph(_marking(evaluation))
     yield Paragraph(
         "A 95% interval is computed from how much the groups of items differ. Were the evaluation repeated with other "
         "items of the same kind, such an interval would hold the true change in 95 of 100 repetitions. Better means "
@@ -29,14 +29,10 @@ def method(run: Json, evaluation: Json, plan: Json) -> Iterator[Block]:
         if "14" in {str(number) for number in run.get("accepted") or ()}
         else "Training rows that hold an item word for word were taken out, or stopped the run."
     )
-    yield Paragraph(
-        "Ship needs three things: better than the base on the scenario's first line, every guard line with a margin "
-        "held, and not shown to be worse than the base with worked examples where those were asked. Items, metrics "
-        f"and margins were written down before training. {kept_out}"
-    )
+    yield Paragraph(f"{_shipping(evaluation)} Items, metrics and margins were written down before training. {kept_out}")
     if plan.get("detectable"):
         yield _detectable(plan["detectable"])
-    if not evaluation["guard"]:
+    if not evaluation["guard"] and not words.from_scratch(evaluation["scenario"]):
         yield Paragraph("This run had no guard, so it cannot ship.")
 
 
@@ -70,14 +66,51 @@ def _without_folders(value: Any) -> Any:
 
 
 def _marking(evaluation: Json) -> str:
-    if evaluation["scenario"][0]["metric"] == "held_out_loss":
+    averaged = "A change is tuned minus base, item by item, averaged over items."
+    rows = evaluation["scenario"]
+    if rows[0]["metric"] == "bits_per_byte":
+        ratio = (
+            "Documents are read whole, from the token that begins them; one that is longer than the model's context in "
+            "windows of that length, each scoring its second half after its first. Bits per byte are the bits of all "
+            "documents over the bytes of all: a long document counts for more, and the intervals allow for that."
+        )
+        return f"{ratio} {_baselines(evaluation['baselines'])}" if words.from_scratch(rows) else ratio
+    if rows[0]["metric"] == "held_out_loss":
         return (
             "Both models read the same held-out rows, and what counts is how likely each finds the replies that the "
-            "data holds: no judge, and no luck."
+            f"data holds: no judge, and no luck. {averaged}"
         )
     return (
         "Both models answered the same items, always with the likeliest next token, so that nothing is left to luck. "
-        "Replies are marked by fixed rules; no model judges another."
+        f"Replies are marked by fixed rules; no model judges another. {averaged}"
+    )
+
+
+def _baselines(facts: Json) -> str:
+    ngram, zstd = facts["ngram"], facts["zstd"]
+    return (
+        f"The baselines read {facts['documents']:,} training documents of {facts['bytes']:,} bytes. The n-gram model "
+        f"(interpolated modified Kneser-Ney over bytes, {_read(ngram, facts)}) is of order {ngram['order']}, which was "
+        f"chosen on training text. zstd compresses at level {zstd['level']} with a window of {zstd['window_bytes']:,} "
+        f"bytes ({_read(zstd, facts)}): what a group of held-out documents takes is the size of the training text "
+        "with them less its size without them."
+    )
+
+
+def _read(baseline: Json, facts: Json) -> str:
+    return "all of that text" if baseline["bytes"] == facts["bytes"] else f"{baseline['bytes']:,} bytes of that text"
+
+
+def _shipping(evaluation: Json) -> str:
+    if words.from_scratch(evaluation["scenario"]):
+        return (
+            "Ship needs one thing, to be better than every baseline: a model that does not beat counting has learnt "
+            "nothing worth serving. Trained from scratch, it has no base whose general ability could have fallen, so "
+            "there is no guard; what it is good for beyond its own kind of text was not asked."
+        )
+    return (
+        "Ship needs three things: better than the base on the scenario's first line, every guard line with a margin "
+        "held, and not shown to be worse than the base with worked examples where those were asked."
     )
 
 

@@ -39,7 +39,7 @@ def levels(rows: Sequence[Row], few_shot: Mapping[str, Row]) -> str:
 
 
 def forest(rows: Sequence[Row]) -> str:
-    """Changes with their intervals, better to the right; rows are all shares or all losses. Margins are dashed."""
+    """Changes with their intervals, better to the right; rows are all of one unit. Margins are dashed."""
     sign = -1 if words.is_loss(rows[0]) else 1
     ends = [sign * v for row in rows for v in (*row["ci95"], row["diff"], 0.0) if v is not None]
     ends += [-row["margin"] for row in rows if row.get("margin") is not None]
@@ -51,9 +51,8 @@ def forest(rows: Sequence[Row]) -> str:
     for number, row in enumerate(rows):
         top = 4 + number * _ROW
         parts.append(_line(_across(0, low, high), top + 19, _across(0, low, high), top + 37, "zero"))
-        unit = " nats" if sign < 0 else " points"
-        figures = f"{words.change(row['diff'], row).removesuffix(unit)} ({words.interval(row)})"
-        parts.append(_label(top, words.metric(row["metric"]), figures))
+        figures = f"{words.change(row['diff'], row).removesuffix(f' {words.unit(row)}')} ({words.interval(row)})"
+        parts.append(_label(top, words.short(row), figures))
         found = sorted(math.inf if v is None else sign * v for v in row["ci95"])
         if row["ci95"][0] is None and row["ci95"][1] is None:
             found = [-math.inf, math.inf]
@@ -67,7 +66,7 @@ def forest(rows: Sequence[Row]) -> str:
     scale = 1 if sign < 0 else 100
     for value in _ticks(low * scale, high * scale):
         parts.append(_tick(_across(value / scale, low, high), bottom, _number(sign * value), None))
-    unit = "nats per token, less is better" if sign < 0 else "percentage points"
+    unit = words.UNITS[words.unit(rows[0])] + (", less is better" if sign < 0 else "")
     parts.append(_text(_LEFT, bottom + 34, "← worse", "muted"))
     parts.append(_text(_WIDTH / 2, bottom + 34, unit, "muted", "middle"))
     parts.append(_text(_RIGHT, bottom + 34, "better →", "muted", "end"))

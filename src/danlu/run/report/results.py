@@ -21,7 +21,10 @@ _TURNS = {"first": "first reply", "closing": "closing reply", "reply": "reply"}
 
 
 def scenario(rows: Sequence[Row]) -> Iterator[Block]:
-    """Tuned against base, and against the base under its best prompt."""
+    """Tuned against base, and against the base under its best prompt; from scratch, against baselines."""
+    if words.from_scratch(rows):
+        yield from _against_baselines(rows)
+        return
     few_shot = {row["metric"]: row for row in rows if row.get("against") == "few_shot"}
     plain = [row for row in rows if row.get("against", "base") == "base"]
     first = plain[0]
@@ -46,6 +49,20 @@ def scenario(rows: Sequence[Row]) -> Iterator[Block]:
         )
         yield _few_shot_table(list(few_shot.values()))
         yield from _forests("Change from the base with two examples", [*few_shot.values()])
+
+
+def _against_baselines(rows: Sequence[Row]) -> Iterator[Block]:
+    yield Paragraph(
+        "The model is better if it needs fewer bits than each of these, which read the same training documents and "
+        "then the same held-out ones. The stronger one comes first."
+    )
+    yield table(
+        words.metric(rows[0]["metric"]),
+        "<Compared with | Its bits | The model's | Change | 95% interval | Documents | Groups | <The model is",
+        [[words.BASELINES[row["against"]], words.level(row["base"], row), *_change(row)] for row in rows],
+    )
+    yield from _meanings(rows)
+    yield from _forests("Change from each, with 95% intervals", rows)
 
 
 def guard(rows: Sequence[Row]) -> Iterator[Block]:
@@ -144,12 +161,12 @@ def _meanings(rows: Sequence[Row]) -> Iterator[Block]:
 
 
 def _forests(caption: str, rows: Sequence[Row]) -> Iterator[Figure]:
-    """A plot for shares and one for losses: they have no axis in common."""
-    for losses in (False, True):
-        own = [row for row in rows if words.is_loss(row) is losses]
+    """A plot for each unit: they have no axis in common."""
+    for unit in words.UNITS:
+        own = [row for row in rows if words.unit(row) == unit]
         if own:
             spoken = "; ".join(
-                f"{words.metric(row['metric'])} {words.change(row['diff'], row)}, {words.interval(row)}" for row in own
+                f"{words.label(row)} {words.change(row['diff'], row)}, {words.interval(row)}" for row in own
             )
             yield Figure(caption, plots.forest(own), spoken)
 

@@ -48,6 +48,8 @@ def _verdict(run: Mapping[str, Any]) -> Panel:
 
 
 def _scenario(rows: list[Mapping[str, Any]]) -> Table:
+    if words.from_scratch(rows):
+        return _against_baselines(rows)
     few_shot = {row["metric"]: row for row in rows if row.get("against") == "few_shot"}
     table = _table("Scenario", "", "base", *(["few-shot"] if few_shot else []), "tuned", "change", "95% interval")
     table.caption = _units(rows)
@@ -59,6 +61,14 @@ def _scenario(rows: list[Mapping[str, Any]]) -> Table:
     for row in list(few_shot.values())[:1]:
         label = Text(f"{words.metric(row['metric'])}, against few-shot", style="dim")
         table.add_row(label, "", _bare(words.level(row["base"], row)), *_change(row))
+    return table
+
+
+def _against_baselines(rows: list[Mapping[str, Any]]) -> Table:
+    table = _table(words.metric(rows[0]["metric"]), "", "it", "the model", "change", "95% interval")
+    table.caption = _units(rows)
+    for row in rows:
+        table.add_row(words.short(row), _bare(words.level(row["base"], row)), *_change(row))
     return table
 
 
@@ -83,12 +93,14 @@ def _change(row: Mapping[str, Any], *, coloured: bool = True) -> Iterator[Render
 
 def _bare(figure: str) -> str:
     """Without its unit, which stands once below the table: a terminal is narrow."""
-    return figure.removesuffix(" points").removesuffix(" nats")
+    number, _, unit = figure.partition(" ")
+    return number if unit in words.UNITS else figure
 
 
 def _units(rows: list[Mapping[str, Any]]) -> str:
-    units = {True: "nats per token (less is better)", False: "percentage points"}
-    return f"changes in {' or '.join(units[kind] for kind in sorted({words.is_loss(row) for row in rows}))}"
+    found = dict.fromkeys(words.unit(row) for row in sorted(rows, key=words.is_loss))
+    said = (words.UNITS[unit] + ("" if unit == "points" else " (less is better)") for unit in found)
+    return f"changes in {' or '.join(said)}"
 
 
 def _costs(rows: list[Cost]) -> Table:

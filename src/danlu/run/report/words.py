@@ -6,7 +6,7 @@ The metrics are evaluation's (`danlu/evaluation-1`); one that is not known here 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 Row = Mapping[str, Any]
@@ -37,12 +37,19 @@ METRICS: Mapping[str, tuple[str, str]] = {
         "Loss on held-out replies",
         "how surprising the held-out reference replies are to the model, in nats per token; lower is better",
     ),
+    "bits_per_byte": (
+        "Bits per byte of held-out documents",
+        "what the model needs to write down documents that it never saw, over the bytes of their text; lower is better",
+    ),
     "accuracy": ("General accuracy", "share of multiple-choice questions answered right, all sets together"),
     "general_text_loss": (
         "Loss on general text",
         "how surprising ordinary text is to the model, in nats per token; lower is better",
     ),
 }
+BASELINES = {"ngram": "an n-gram model", "zstd": "zstd -19"}
+"""What a model from scratch is compared with."""
+UNITS = {"points": "percentage points", "nats": "nats per token", "bits": "bits per byte"}
 _SETS = {"gsm8k": "GSM8K", "arc-easy": "ARC-Easy", "piqa": "PIQA", "sciq": "SciQ"}
 _SCORES = {"acc": "accuracy", "acc_norm": "accuracy, by length"}
 _MINUS = "−"
@@ -70,23 +77,48 @@ def _described(name: str) -> tuple[str, str]:
     return name.replace("_", " "), ""
 
 
+def label(row: Row) -> str:
+    """A row's metric in words, with what it is compared with where that is not the base."""
+    against = BASELINES.get(str(row.get("against")))
+    return f"{metric(row['metric'])}, against {against}" if against else metric(row["metric"])
+
+
+def short(row: Row) -> str:
+    """The same for a narrow place: beside a baseline, the metric is known."""
+    against = BASELINES.get(str(row.get("against")))
+    return f"Against {against}" if against else metric(row["metric"])
+
+
+def from_scratch(rows: Sequence[Row]) -> bool:
+    """Whether a scenario's rows are those of a model from scratch, which baselines stand against."""
+    return any(row.get("against") in BASELINES for row in rows)
+
+
+def unit(row: Row) -> str:
+    """A key of `UNITS`."""
+    if not is_loss(row):
+        return "points"
+    return "bits" if row["metric"] == "bits_per_byte" else "nats"
+
+
 def is_loss(row: Row) -> bool:
-    """Whether less is better, in nats; else the metric is a share."""
-    return str(row.get("better") or ("lower" if "loss" in row["metric"] else "higher")) == "lower"
+    """Whether less is better, in nats or bits; else the metric is a share."""
+    guessed = "lower" if "loss" in row["metric"] or row["metric"] == "bits_per_byte" else "higher"
+    return str(row.get("better") or guessed) == "lower"
 
 
 def level(value: float | None, row: Row) -> str:
     """A metric's value."""
     if value is None:
         return "–"
-    return f"{value:.3f} nats" if is_loss(row) else f"{100 * value:.1f}%"
+    return f"{value:.3f} {unit(row)}" if is_loss(row) else f"{100 * value:.1f}%"
 
 
 def change(value: float | None, row: Row) -> str:
     """A difference with its sign and unit."""
     if value is None:
         return "unbounded"
-    return f"{_signed(value, 3)} nats" if is_loss(row) else f"{_signed(100 * value, 1)} points"
+    return f"{_signed(value, 3)} {unit(row)}" if is_loss(row) else f"{_signed(100 * value, 1)} points"
 
 
 def interval(row: Row) -> str:
