@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from danlu.errors import DanluError
+from danlu.errors import DanluError, TemplateError
 from danlu.recipe import load
 from danlu.run.chatting import opening
 from danlu.run.locate import locate, run_folder
 from danlu.run.machine import prepare_torch, this_machine
 from danlu.tokens import Renderer
+from danlu.tokens.tokenizer import configuration
 
 
 def chat(
@@ -31,6 +32,11 @@ def chat(
     folder = locate(base).folder
     run = run_folder(base)
     said = system or (opening(load(Path(run) / "recipe.yaml")) if run else None)
+    if not configuration(folder).get("chat_template"):
+        raise TemplateError(
+            f"{base} has no chat template: it goes on with a text, and was not taught to reply. Give it texts to go on "
+            f'from: danlu generate {base} FILE.jsonl, each row {{"prompt": "…"}}.'
+        )
     prepare_torch(this_machine().physical_cores)
     from danlu.generation import Engine, Sampling
     from danlu.generation.chat import stream

@@ -26,13 +26,13 @@ def held_out_texts(data: Data, share: float, most: int, seed: int, root: Path) -
     return held
 
 
-def training_texts(data: Data, held_out: Sequence[Row], root: Path) -> Iterator[str]:
-    """Every text of the sources but those held out: what a tokenizer is trained on."""
+def training_texts(data: Data, held_out: Sequence[Row], root: Path) -> Iterator[Row]:
+    """Every document but those held out and those that are broken: what a tokenizer is trained on."""
     left_out = {row.row_id for row in held_out}
     for source in data.sources:
         for row in read_source(source, data, root):
-            if row.text is not None and row.row_id not in left_out:
-                yield row.text
+            if row.row_id not in left_out and _stays(row, data):
+                yield row
 
 
 def _stays(row: Row, data: Data) -> bool:

@@ -13,12 +13,13 @@ from typing import Any
 
 from danlu.artefact import hash_file, write_json
 from danlu.data import Row, held_out_texts, training_texts
-from danlu.errors import RecipeError
+from danlu.errors import DataError, RecipeError
 from danlu.hub import Resolved
 from danlu.hub.folder import describe
 from danlu.recipe import FileSource, FreshBase, Recipe, scratch
+from danlu.run.machine import prepare_torch
 from danlu.tokens import Tokenizer
-from danlu.tokens.bpe import train_bpe
+from danlu.tokens.bpe import END_OF_TEXT, train_bpe
 
 
 def held_out(recipe: Recipe, root: Path) -> list[Row]:
@@ -49,10 +50,17 @@ def write_fresh(recipe: Recipe, folder: Path) -> None:
     """A whole checkpoint that has learnt nothing: tokenizer, configuration and first weights. Needs torch."""
     from danlu.model.initial import write_initial
 
-    assert isinstance(recipe.base, FreshBase)
+    base = recipe.base
+    assert isinstance(base, FreshBase)
+    assert recipe.threads is not None, "a settled recipe names its threads"
+    prepare_torch(recipe.threads)
     folder.mkdir(exist_ok=True)
-    _describe(recipe, Path(), folder)
-    write_initial(folder, recipe.base.seed)
+    texts = _describe(recipe, Path(), folder)
+    tokenizer = Tokenizer.from_folder(folder)
+    border = tokenizer.begin_id
+    assert border is not None
+    documents = ([border, *tokenizer.encode(text), border] for text in texts)
+    write_initial(folder, base.seed, documents if base.start == "bigrams" else None)
 
 
 def resolved_fresh(base: FreshBase, folder: Path) -> Resolved:
@@ -70,12 +78,19 @@ def planned_fresh(recipe: Recipe, root: Path) -> Iterator[Resolved]:
         yield Resolved(folder, _source(recipe.base), recipe.base.licence, sha256="")
 
 
-def _describe(recipe: Recipe, root: Path, folder: Path) -> None:
+def _describe(recipe: Recipe, root: Path, folder: Path) -> list[str]:
+    """Write all but the weights; returns the training texts."""
     base = recipe.base
     assert isinstance(base, FreshBase)
     if recipe.data.form != "text":
         raise RecipeError("base.depth makes a fresh model, which learns from plain text: set data.form: text.")
-    train_bpe(training_texts(recipe.data, held_out(recipe, root), root), base.vocab_size, folder)
+    texts = []
+    for row in training_texts(recipe.data, held_out(recipe, root), root):
+        assert row.text is not None, "sources of data.form: text are read as text"
+        if END_OF_TEXT in row.text:
+            raise DataError(f"{row.where}: the text spells the control token {END_OF_TEXT!r}. Remove it from the text.")
+        texts.append(row.text)
+    train_bpe(texts, base.vocab_size, folder)
     eos = Tokenizer.from_folder(folder).eos_id
     assert eos is not None
     write_json(folder / "config.json", scratch.Shape.of(base).config(recipe.data.max_length, eos))
@@ -84,6 +99,7 @@ def _describe(recipe: Recipe, root: Path, folder: Path) -> None:
         folder / "danlu.json",
         {"schema": "danlu/base-1", "source": _source(base), "licence": base.licence, "dequantised": None},
     )
+    return texts
 
 
 def _source(base: FreshBase) -> str:

@@ -63,7 +63,7 @@ def data(tmp_path):
 
 def test_held_out_documents_and_training_share_no_passage(data, tmp_path):
     held = held_out_texts(data, 0.1, 200, 0, tmp_path)
-    train = list(training_texts(data, held, tmp_path))
+    train = [row.text for row in training_texts(data, held, tmp_path)]
     assert held_out_texts(data, 0.1, 200, 0, tmp_path) == held
     assert 8 <= len(held) <= 0.2 * (len(held) + len(train))
     index = OverlapIndex({row.row_id: row.text for row in held}, 13)
