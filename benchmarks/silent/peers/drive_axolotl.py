@@ -13,7 +13,6 @@ import yaml
 from axolotl import train  # noqa: F401  imported once here, not in every child
 from axolotl.cli.main import cli
 from axolotl.core.builders import causal  # noqa: F401
-from axolotl.utils.samplers.multipack import pack_parallel
 
 SETTINGS = "sft.yaml"
 CUDA_ONLY = ("lora_mlp_kernel", "lora_qkv_kernel", "lora_o_kernel", "lora_embedding_kernel")
@@ -110,5 +109,4 @@ def carry_out(job):
 
 
 if __name__ == "__main__":
-    pack_parallel([1, 1], 2, 2, 2, num_processes=1)  # numba compiles it: once here, not in every child
     watch.drive(carry_out)
