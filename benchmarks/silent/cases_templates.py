@@ -165,11 +165,21 @@ def _two_fixture(folder: Path) -> None:
     (folder / "base" / "chat_template.jinja").write_text(OTHER)
 
 
-def one_template(rows: list[Seen]) -> tuple[bool, str]:
-    """A trainer that takes one of two and says nothing has decided for its user."""
-    beside = sum("<|im_start|>user: " in row.text for row in rows)
-    inline = sum("<|im_start|>user\n" in row.text for row in rows)
-    return False, f"without a word: chat_template.jinja in {beside} rows, tokenizer_config.json's in {inline}"
+def _peer_two(run: Run) -> Finding:
+    """Whether the saved model is left with one template: the trained one."""
+    if found := judge.missing(run, "model"):
+        return found
+    assert run.model is not None
+    config, beside = run.model / "tokenizer_config.json", run.model / "chat_template.jinja"
+    inline = json.loads(config.read_text()).get("chat_template")
+    held = {inline, beside.read_text() if beside.is_file() else None} - {None}
+    if len(held) > 1 and (warning := judge.told(run, "chat_template", "chat template")):
+        return Finding("warned", warning)
+    return ours.proven(
+        len(held) == 1,
+        "one of the two is taken, and the saved model holds that one alone",
+        f"the saved model holds {len(held)} templates",
+    )
 
 
 def _danlu_changed(folder: Path) -> Finding:
@@ -284,7 +294,8 @@ CASES = (
         "https://github.com/huggingface/text-generation-inference/issues/3247",
         _two_fixture,
         refuses(3, says="chat_template.jinja differ"),
-        words.judged(one_template, "chat_template", "chat template"),
+        _peer_two,
+        frozenset({"model"}),
     ),
     Case(
         "template-changed-after-training",
