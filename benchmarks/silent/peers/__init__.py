@@ -74,10 +74,14 @@ def run_many(peer, asked, *, time_limit_s=300.0, cache=CACHE / "runs"):
     jobs = {
         str(out): {"fixture": str(Path(fixture).resolve()), "out": str(out), "want": sorted(want)}
         for out, (fixture, want) in zip(folders, asked, strict=True)
-        if not (out / "run.json").exists()
+        if not finished(out)
     }
-    if jobs:
-        _drive(peer, python, [job | {"time_limit_s": time_limit_s} for job in jobs.values()], cache / peer)
+    try:
+        if jobs:
+            _drive(peer, python, [job | {"time_limit_s": time_limit_s} for job in jobs.values()], cache / peer)
+    except NotHereError as why:
+        broken = Run(available=False, reason=f"not run here: {why}")
+        return [read(out) if finished(out) else broken for out in folders]
     return [read(out) for out in folders]
 
 
@@ -100,12 +104,20 @@ def found(folder, want):
     rest = [w for w in WANTS if w not in want]
     wider = (set(want) | set(more) for count in range(len(rest) + 1) for more in combinations(rest, count))
     places = [folder / "-".join(w for w in WANTS if w in names) for names in wider]
-    return next((place for place in places if (place / "run.json").exists()), places[0])
+    return next((place for place in places if finished(place)), places[0])
+
+
+def finished(out):
+    """Whether a driver told what came of it: one that was cut short may be asked again."""
+    kept = out / "run.json"
+    return kept.exists() and not json.loads(kept.read_text())["unfinished"]
 
 
 def read(out):
     """The Run that a driver left in `out`."""
     kept = json.loads((out / "run.json").read_text())
+    if kept["unfinished"]:
+        return Run(available=False, reason=f"not run here: {kept['unfinished']}")
     kept["model"] = Path(kept["model"]) if kept["model"] else None
     kept["checkpoints"] = [Path(name) for name in kept["checkpoints"]]
     log = out / "log.txt"
@@ -115,7 +127,7 @@ def read(out):
 
 
 def _drive(peer, python, jobs, folder):
-    """One process of the peer's interpreter for all jobs. Raises RuntimeError where the driver itself fails."""
+    """One process of the peer's interpreter for all jobs. Raises NotHereError where it ends before their end."""
     folder.mkdir(parents=True, exist_ok=True)
     listed, said = folder / f"jobs-{os.getpid()}.json", folder / f"driver-{os.getpid()}.txt"
     listed.write_text(json.dumps(jobs))
@@ -128,9 +140,8 @@ def _drive(peer, python, jobs, folder):
             stderr=subprocess.STDOUT,
             check=False,
         )
-    missing = [job["fixture"] for job in jobs if not (Path(job["out"]) / "run.json").exists()]
-    if missing:
-        last = said.read_text(errors="replace").strip().splitlines()[-1:]
-        raise RuntimeError(f"drive_{peer}.py ended with {ended.returncode}, without {missing[0]}: {last}")
+    last = (said.read_text(errors="replace").strip().splitlines() or [""])[-1]
     listed.unlink()
     said.unlink()
+    if ended.returncode or not all((Path(job["out"]) / "run.json").exists() for job in jobs):
+        raise NotHereError(f"its driver ended with {ended.returncode}: {last}")

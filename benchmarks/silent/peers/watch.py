@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import random
+import shutil
 import signal
 import sys
 import time
@@ -66,8 +67,9 @@ class Job:
 
 @dataclass
 class Record:
-    """What the trainer did. The fields are those of `peers.Run`."""
+    """What the trainer did. The fields are those of `peers.Run`; unfinished says why nothing can be told."""
 
+    unfinished: str | None = None
     refused: str | None = None
     warnings: list = field(default_factory=list)
     batches: list = field(default_factory=list)
@@ -196,6 +198,7 @@ def child(job, carry_out):
     """One fixture, in a process of its own: its output goes to a file, its datasets' cache is its own."""
     import datasets
 
+    os.setsid()  # so that its workers end with it
     log = os.open(job.out / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(log, 1)
     os.dup2(log, 2)
@@ -227,7 +230,7 @@ def wait_for(pid, job):
         if done:
             return status
         time.sleep(0.05)
-    os.kill(pid, signal.SIGKILL)
+    os.killpg(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     return None
 
@@ -237,7 +240,8 @@ def drive(carry_out):
     os.environ.update(QUIET)
     for entry in json.loads(Path(sys.argv[1]).read_text()):
         job = Job(**entry)
-        job.out.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(job.out, ignore_errors=True)  # what a run that was cut short left there
+        job.out.mkdir(parents=True)
         sys.stdout.flush()
         pid = os.fork()
         if pid == 0:
@@ -250,4 +254,4 @@ def drive(carry_out):
         status = wait_for(pid, job)
         if not (job.out / "run.json").exists():
             ended = f"no end within {job.time_limit_s:.0f} s" if status is None else f"its process ended ({status})"
-            write(job, Record(refused=ended))
+            write(job, Record(unfinished=ended))
