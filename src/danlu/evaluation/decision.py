@@ -66,17 +66,26 @@ def decide_from_scratch(rows: Sequence[Row]) -> Decision:
     """
     verdicts = {row.verdict for row in rows}
     verdict: Verdict = next((v for v in ("not_better", "undecided") if v in verdicts), "better")
-    said = [_scenario_words(row) for row in sorted(rows, key=lambda row: row.verdict == "better")]
-    said.append("trained from scratch, so there is no base whose general ability could have fallen")
+    worst_first = sorted(rows, key=lambda row: row.verdict == "better")
+    against = [f"{_against(row)}, {_levels(row)}{_lacking(row)}" for row in worst_first]
+    said = f"{_NAMES[rows[0].metric]} {'; '.join(against)}"
     ship = verdict == "better"
-    return Decision(verdict, ship, f"{'Ship' if ship else 'Do not ship'}: {'; '.join(said)}.")
+    why = f"{said}; trained from scratch, so there is no base whose general ability could have fallen"
+    return Decision(verdict, ship, f"{'Ship' if ship else 'Do not ship'}: {why}.")
 
 
 def _scenario_words(row: Row) -> str:
-    arm = _ARMS[row.against]
+    return f"{_against(row)}, {_NAMES.get(row.metric, row.metric)} {_levels(row)}{_lacking(row)}"
+
+
+def _lacking(row: Row) -> str:
+    return _more(row, abs(row.gain)) if row.verdict == "undecided" else ""
+
+
+def _against(row: Row) -> str:
     if row.verdict == "undecided":
-        return f"undecided against {arm}, {_figures(row)}{_more(row, abs(row.gain))}"
-    return f"{_WORDS[row.verdict]} than {arm}, {_figures(row)}"
+        return f"undecided against {_ARMS[row.against]}"
+    return f"{_WORDS[row.verdict]} than {_ARMS[row.against]}"
 
 
 def _prompted_words(row: Row) -> str:
@@ -98,11 +107,10 @@ def _guard_words(row: Row) -> str:
     return text + (_more(row, row.gain + row.margin) if row.held == "undecided" else "")
 
 
-def _figures(row: Row) -> str:
+def _levels(row: Row) -> str:
     d = row.difference
     spread = f"{d.n} items" if d.n == d.clusters else f"{d.n} items in {d.clusters} groups"
-    name = _NAMES.get(row.metric, row.metric)
-    return f"{name} {_level(d.base, row)} → {_level(d.tuned, row)} ({_change(row)}, {spread})"
+    return f"{_level(d.base, row)} → {_level(d.tuned, row)} ({_change(row)}, {spread})"
 
 
 def _change(row: Row) -> str:

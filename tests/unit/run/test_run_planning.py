@@ -95,3 +95,20 @@ def test_threads_and_hardware_of_the_recipe_count():
 def test_a_recipe_settled_on_another_machine_says_so():
     with pytest.raises(RecipeError, match=r"is not this machine.*hardware: auto"):
         device_of(recipe(hardware=this_machine().name.replace(" core", "00 core")))
+
+
+@pytest.mark.parametrize(("replay", "count"), [(False, 40), (True, 20)])
+def test_held_out_documents_are_scored_by_both_arms_and_not_trained_on(renderer, tmp_path, replay, count):
+    for name in ("a", "b"):
+        write_jsonl(tmp_path / f"{name}.jsonl", [{"text": f"Document {n} of file {name}."} for n in range(200)])
+    sources = [{"name": name, "path": f"{name}.jsonl", "licence": "own"} for name in ("a", "b")]
+    sources[1]["replay"] = replay
+    asked = recipe(
+        data={"form": "text", "max_length": 64, "sources": sources},
+        training={"objective": "pretrain", "optimizer": {"lr": 1e-3}},
+        evaluation={"scenario": {"kind": "text", "share": 0.1, "documents": 100}, "guard": None},
+    )
+    work = workload_of(asked, root=tmp_path, renderer=renderer)
+    (texts,) = work.scoring
+    assert (texts.count, texts.arms, work.questions) == (count, 2, ())
+    assert work.tokens == pytest.approx(texts.tokens * (400 - count), rel=0.02)

@@ -456,3 +456,36 @@ def test_a_run_that_failed_shows_its_sentence_in_place_of_a_verdict():
     text = printed({"schema": "danlu/run-1", "name": "tutor", "status": "failed", "error": "The disk is full."})
     assert "Failed" in text
     assert "The disk is full." in text
+
+
+SCRATCH = {
+    "schema": "danlu/evaluation-1",
+    "scenario": [
+        row("bits_per_byte", 2.1, 1.9, [-0.24, -0.16], against="ngram", better="lower", verdict="better"),
+        row("bits_per_byte", 2.6, 1.9, [-0.75, -0.65], against="zstd", better="lower", verdict="better"),
+    ],
+    "guard": [],
+    "verdict": "better",
+    "ship": True,
+    "why": "Ship: bits per byte 2.100 → 1.900.",
+    "samples": [],
+    "baselines": {
+        "documents": 900,
+        "bytes": 10_000_000,
+        "ngram": {"order": 7, "bytes": 10_000_000},
+        "zstd": {"level": 19, "window_bytes": 8_388_608, "groups": 8, "bytes": 8_000_000},
+    },
+}
+
+
+def test_a_model_from_scratch_stands_beside_its_baselines_and_is_not_told_that_it_lacks_a_guard(tmp_path):
+    run = changed(RUN, **{name: SCRATCH[name] for name in ("scenario", "guard", "verdict", "ship", "why")})
+    write_report(tmp_path, run, plan=PLAN, card=CARD, evaluation=SCRATCH, trajectory=TRAJECTORY)
+    page, text = Page((tmp_path / "report.html").read_text()).text, (tmp_path / "report.md").read_text()
+    for told in ("trained from scratch", "| an n-gram model | 2.100 bits | 1.900 bits | −0.200 bits |", "of order 7"):
+        assert told in text
+    assert "8,000,000 bytes of that text" in text and "bits per byte, less is better" in page
+    for wrong in ("general ability is kept", "so nothing is shipped", "it cannot ship", "General ability"):
+        assert wrong not in text.split("## How training went")[0] + text.split("## How this was measured")[1]
+    told = printed(run)
+    assert "Against an n-gram model" in told and "bits per byte (less is better)" in told and "Guard" not in told

@@ -65,7 +65,7 @@ def _scenario(rows: list[Mapping[str, Any]]) -> Table:
 
 
 def _against_baselines(rows: list[Mapping[str, Any]]) -> Table:
-    table = _table(words.metric(rows[0]["metric"]), "", "it", "the model", "change", "95% interval")
+    table = _table(words.metric(rows[0]["metric"]), "", "baseline", "model", "change", "95% interval")
     table.caption = _units(rows)
     for row in rows:
         table.add_row(words.short(row), _bare(words.level(row["base"], row)), *_change(row))

@@ -7,18 +7,19 @@ fresh base is not asked: baselines that read the same training documents are, an
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from danlu.artefact import hash_file, write_json
+from danlu.data.sources import read_source
 from danlu.evaluation import compare, compare_with_baselines, measure_baselines
 from danlu.recipe import FreshBase
 from danlu.run.fingerprint import code_fingerprint, library_versions
 from danlu.run.machine import prepare_torch
 from danlu.run.measure import Meter
 from danlu.run.stage import Context, Stage
-from danlu.run.stages.base import renderer, renderer_of, resolved
+from danlu.run.stages.base import renderer_of, resolved
 from danlu.tokens import Shards
 
 _LIBRARIES = ("torch", "tokenizers")
@@ -86,13 +87,17 @@ def _ask_base(context: Context, part: Path) -> None:
 
 
 def _baselines(context: Context, part: Path) -> None:
-    """The training documents are read back from the tokens, so that nothing else than what was trained on counts."""
-    tokenizer = renderer(context).tokenizer
-    seen: dict[tuple[str, bytes], list[int]] = {}
-    for document in Shards(context.of("data")).documents():
-        ids = document.ids.tolist()
-        seen.setdefault((document.row_id, document.ids.tobytes()), ids)  # a source with share 2 has two of each
-    measure_baselines(context.of("items"), part, [tokenizer.decode(ids) for ids in seen.values()], context.emit)
+    measure_baselines(context.of("items"), part, list(_trained_on(context)), context.emit)
+
+
+def _trained_on(context: Context) -> Iterator[str]:
+    """The whole text of each row that was left to train on, once; what training saw of it may be cut into parts."""
+    kept = {document.row_id for document in Shards(context.of("data")).documents()}
+    data = context.recipe.data
+    for source in data.sources:
+        for row in read_source(source, data, Path()):
+            if row.text is not None and row.row_id in kept:
+                yield row.text
 
 
 def _ask(context: Context, model: Path, out: Path, arm: Literal["base", "tuned"]) -> None:
