@@ -13,14 +13,16 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from danlu.model import causal
+from danlu.model.kernels import Layout
+from danlu.model.rope import Rope
 
 _SIMILAR = 1.25  # documents share a batched product when the longest is at most this much longer than the shortest
 
 
 class Attend(Protocol):
-    """q (T, H, K), k and v (T, G, K) → (T, H, K), for one layer."""
+    """q (T, H, K), k and v (T, G, K) → (T, H, K), for one layer. q and k come unrotated, with their rope."""
 
-    def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor, rope: Rope) -> Tensor:
         """Attend within whatever the strategy allows."""
         ...
 
@@ -39,48 +41,28 @@ class PackedAttention:
         for length in lengths:
             starts.append(starts[-1] + length)
         self.positions = torch.cat([torch.arange(length) for length in lengths])  # (T,)
-        self._groups = [
-            _Group(torch.tensor([starts[d] for d in docs]), torch.tensor([lengths[d] for d in docs]), starts[-1])
-            for docs in _similar(lengths)
+        self._layouts = [
+            Layout.of([starts[d] for d in documents], [lengths[d] for d in documents])
+            for documents in _similar(lengths)
         ]
-        self._order = torch.cat([group.tokens for group in self._groups])  # where each output row belongs
-        self._inverse = torch.argsort(self._order)
 
-    def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # noqa: ARG002  all layers alike
+    def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor, rope: Rope) -> Tensor:  # noqa: ARG002  all alike
         """Attend inside each document."""
-        if len(self._groups) == 1 and self._groups[0].is_whole:
-            return self._groups[0].attend(q, k, v)
-        parts = [group.attend(q, k, v) for group in self._groups]
-        return torch.cat(parts)[self._inverse]
+        if q.device.type == "cpu":
+            return causal.attend(q, k, v, rope, self._layouts)
+        q, k = rope.rotate(q), rope.rotate(k)
+        out = torch.zeros_like(q)
+        for layout in self._layouts:
+            out = out.index_put(*_attend(layout.token.to(q.device), q, k, v))
+        return out
 
 
-class _Group:
-    """Documents of similar length: `gather` (N·L,) pads them, `keep` (N·L,) marks the real tokens."""
-
-    def __init__(self, starts: Tensor, lengths: Tensor, total: int) -> None:
-        longest = int(lengths.max())
-        steps = torch.arange(longest)
-        self.shape = (len(lengths), longest)
-        self.gather = (starts[:, None] + torch.minimum(steps, lengths[:, None] - 1)).flatten()
-        self.keep = (steps < lengths[:, None]).flatten().nonzero()[:, 0]
-        self.tokens = self.gather[self.keep]
-        self.is_dense = len(self.keep) == len(self.gather)
-        self.is_whole = self.is_dense and len(self.gather) == total  # the only group, in stream order
-
-    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """(T, H, K) → this group's real tokens (·, H, K)."""
-        batched = (x if self.is_whole else x[self.gather] for x in (q, k, v))
-        q, k, v = (x.unflatten(0, self.shape) for x in batched)  # (N, L, H, K)
-        flat = _causal(q, k, v).flatten(0, 1)  # (N·L, H, K)
-        return flat if self.is_dense else flat[self.keep]
-
-
-def _causal(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """q (N, L, H, K), k and v (N, L, G, K) → (N, L, H, K), with the faster kernel of the device."""
-    if q.device.type == "cpu":
-        return causal.attend(q, k, v)
-    q, k, v = (x.transpose(1, 2) for x in (q, k, v))
-    return scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=q.shape[1] != k.shape[1]).transpose(1, 2)
+def _attend(token: Tensor, q: Tensor, k: Tensor, v: Tensor) -> tuple[tuple[Tensor], Tensor]:
+    """Tokens (·,) of one layout, and what they see (·, H, K), with torch's kernel."""
+    q, k, v = (x[token.clamp(min=0)].transpose(1, 2) for x in (q, k, v))  # (N, H or G, L, K)
+    seen = scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=q.shape[1] != k.shape[1])
+    real = token >= 0
+    return (token[real],), seen.transpose(1, 2)[real]
 
 
 def _similar(lengths: Sequence[int]) -> list[list[int]]:

@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from danlu.model.config import DecoderConfig
+from danlu.model.rope import Rope
 
 _BLOCK = 64  # positions: the cache grows by so many, and a prompt is read by so many
 _SCORES = 1 << 22  # held at once, for all heads, in scoring
@@ -82,8 +83,9 @@ class PrefillAttention:
             offset += length
         self.positions = torch.cat([torch.arange(p.start, p.stop) for _, p, _ in self._new])  # (T,)
 
-    def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor, rope: Rope) -> Tensor:
         """q (T, H, K), k and v (T, G, K) → (T, H, K). Tokens behind those that were announced are padding."""
+        q, k = rope.rotate(q), rope.rotate(k)
         keys, values = self._cache.keys[layer], self._cache.values[layer]
         for slot, positions, tokens in self._new:
             keys[slot, :, positions] = k[tokens].transpose(0, 1)
@@ -113,8 +115,9 @@ class DecodeAttention:
         self._length = _up(max(filled) + 1)
         self._unseen = (torch.arange(self._length) > self.positions[:, None])[:, None]  # (N, 1, L)
 
-    def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor, rope: Rope) -> Tensor:
         """q (T, H, K), k and v (T, G, K) → (T, H, K). Tokens behind the first N are padding."""
+        q, k = rope.rotate(q), rope.rotate(k)
         keys, values = self._cache.keys[layer], self._cache.values[layer]
         count, groups = len(self._slots), keys.shape[1]
         keys[self._slots, :, self.positions] = k[:count]
@@ -146,8 +149,9 @@ class SharedContext:
         self._parts = parts
         self._kept = (parts >= 0).flatten().nonzero()[:, 0]  # (T,) places of the real tokens among N·L
 
-    def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # noqa: ARG002  all layers alike
+    def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor, rope: Rope) -> Tensor:  # noqa: ARG002  all layers alike
         """q (T, H, K), k and v (T, G, K) → (T, H, K). Tokens behind those that were announced are padding."""
+        q, k = rope.rotate(q), rope.rotate(k)
         groups = k.shape[1]
         shared = q.shape[1] // groups
         rows = self._padded(q).unflatten(2, (groups, shared)).transpose(1, 2).flatten(0, 1)  # (N·G, L, R, K)

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding, linear, rms_norm, silu
+from torch.nn.functional import embedding, linear
 from torch.utils.checkpoint import checkpoint
 
+from danlu.model import functions
 from danlu.model.attention import Attend
 from danlu.model.config import DecoderConfig
 from danlu.model.rope import Rope
 
 
 class Norm(nn.Module):
-    """Root-mean-square norm (Zhang & Sennrich 2019, arXiv 1910.07467)."""
+    """Root-mean-square norm."""
 
     def __init__(self, width: int, eps: float) -> None:
         super().__init__()
@@ -26,7 +27,7 @@ class Norm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise the last dim."""
-        return rms_norm(x, self.weight.shape, self.weight, self.eps)
+        return functions.norm(x, self.weight, self.eps)
 
 
 class Attention(nn.Module):
@@ -49,12 +50,12 @@ class Attention(nn.Module):
         q, k, v = (p(x).unflatten(-1, (-1, self.head_width)) for p in (self.q_proj, self.k_proj, self.v_proj))
         if hasattr(self, "q_norm"):
             q, k = self.q_norm(q), self.k_norm(k)
-        seen = attend(layer, rope.rotate(q), rope.rotate(k), v)  # (T, H, K)
+        seen = attend(layer, q, k, v, rope)  # (T, H, K)
         return self.o_proj(seen.flatten(1))
 
 
 class SwiGLU(nn.Module):
-    """Gated feed-forward (Shazeer 2020, arXiv 2002.05202)."""
+    """Gated feed-forward."""
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
@@ -64,7 +65,7 @@ class SwiGLU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x (T, D) → (T, D)."""
-        return self.down_proj(silu(self.gate_proj(x)) * self.up_proj(x))
+        return self.down_proj(functions.swiglu(self.gate_proj(x), self.up_proj(x)))
 
 
 class Layer(nn.Module):

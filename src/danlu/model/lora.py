@@ -8,11 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.autograd import Function
 from torch.nn.functional import linear
 
 from danlu.artefact import read_json, write_json
@@ -44,13 +45,35 @@ class LoraLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x (T, I) → (T, O)."""
-        low = linear(x, self.lora_A.to(x.dtype))  # (T, R)
-        return self.base(x) + linear(low, (self.lora_B * self.scale).to(x.dtype))
+        result: Tensor = _Adapted.apply(x, self.base.weight, self.base.bias, self.lora_A, self.lora_B, self.scale)
+        return result
 
     def merged_weight(self) -> Tensor:
         """(O, I) in the base's type; the sum is taken in fp32."""
         update = self.scale * (self.lora_B @ self.lora_A)
         return (self.base.weight.float() + update).to(self.base.weight.dtype)
+
+
+class _Adapted(Function):
+    """W x + bias + scale · B A x, each term added where the last one stands: no pass over memory for a sum."""
+
+    @staticmethod
+    def forward(ctx: Any, *inputs: Any) -> Tensor:
+        x, weight, bias, a, b, scale = inputs
+        a, b = a.to(x.dtype), (b * scale).to(x.dtype)
+        low = linear(x, a)  # (T, R)
+        ctx.save_for_backward(x, weight, a, b, low)
+        ctx.scale = scale
+        return linear(x, weight, bias).addmm_(low, b.T)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, None, None, Tensor, Tensor, None]:
+        x, weight, a, b, low = ctx.saved_tensors
+        into_low = grad @ b  # (T, R)
+        into_x = (grad @ weight).addmm_(into_low, a) if ctx.needs_input_grad[0] else None
+        into_a = (into_low.T @ x).float()
+        into_b = (grad.T @ low).float().mul_(ctx.scale)
+        return into_x, None, None, into_a, into_b, None
 
 
 def attach(decoder: Decoder, rank: int, alpha: float, targets: Targets, seed: int) -> None:

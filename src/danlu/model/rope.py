@@ -59,7 +59,7 @@ class RopeConfig:
 class Rope:
     """Angles for every position, computed once per batch and shared by all layers.
 
-    cos, sin: (T, 1, K). Halves are rotated against each other, the Hugging Face layout.
+    cos, sin: (T, K), each half the same. Halves are rotated against each other, the Hugging Face layout.
     """
 
     cos: Tensor
@@ -69,10 +69,18 @@ class Rope:
     def at(cls, positions: Tensor, frequencies: Tensor, dtype: torch.dtype) -> Rope:
         """positions (T,) restart at 0 for each packed document, so packing needs nothing else here."""
         angles = positions[:, None].float() * frequencies  # (T, K/2): bf16 would lose position 4,097
-        both = torch.cat((angles, angles), dim=-1)[:, None, :]  # (T, 1, K)
+        both = torch.cat((angles, angles), dim=-1)  # (T, K)
         return cls(both.cos().to(dtype), both.sin().to(dtype))
 
     def rotate(self, heads: Tensor) -> Tensor:
         """heads (T, H, K) → (T, H, K)."""
         left, right = heads.chunk(2, dim=-1)
-        return heads * self.cos + torch.cat((-right, left), dim=-1) * self.sin
+        return heads * self.cos[:, None] + torch.cat((-right, left), dim=-1) * self.sin[:, None]
+
+    def back(self) -> Rope:
+        """The rotation that undoes this one."""
+        return Rope(self.cos, -self.sin)
+
+    def of(self, tokens: Tensor) -> Rope:
+        """The angles of some tokens."""
+        return Rope(self.cos[tokens], self.sin[tokens])

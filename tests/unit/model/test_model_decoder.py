@@ -12,11 +12,18 @@ from safetensors.torch import load_file, save_file
 
 from danlu.errors import CheckpointError, Refusal
 from danlu.model import DecoderConfig, PackedAttention, load, lora, weights_sha256
+from danlu.model.rope import Rope, RopeConfig
 
 
 def hidden(decoder, ids, lengths, **options):
     attend = PackedAttention(lengths)
     return decoder.hidden(ids, attend.positions, attend, **options)
+
+
+def attended(lengths, q, k, v):
+    """Each document by itself, rotated by its own positions."""
+    attend = PackedAttention(lengths)
+    return attend(0, q, k, v, Rope.at(attend.positions, RopeConfig().frequencies(q.shape[-1]), q.dtype))
 
 
 @settings(max_examples=40, deadline=None)
@@ -25,18 +32,17 @@ def test_packed_attention_equals_attention_document_by_document(lengths, seed):
     draw = torch.Generator().manual_seed(seed)
     total = sum(lengths)
     q, k, v = (torch.randn(total, heads, 8, generator=draw, dtype=torch.float64) for heads in (4, 2, 2))
-    packed = PackedAttention(lengths)(0, q, k, v)
-    alone = [
-        PackedAttention([n])(0, *part) for n, *part in zip(lengths, *(x.split(lengths) for x in (q, k, v)), strict=True)
-    ]
+    packed = attended(lengths, q, k, v)
+    parts = zip(lengths, *(x.split(lengths) for x in (q, k, v)), strict=True)
+    alone = [attended([n], *part) for n, *part in parts]
     torch.testing.assert_close(packed, torch.cat(alone))
 
 
 def test_gradients_flow_inside_documents_only():
     lengths = [5, 3, 6]
     q, k, v = (torch.randn(14, 2, 4, dtype=torch.float64, requires_grad=True) for _ in range(3))
-    assert torch.autograd.gradcheck(lambda *x: PackedAttention(lengths)(0, *x), (q, k, v))
-    PackedAttention(lengths)(0, q, k, v)[5:8].sum().backward()
+    assert torch.autograd.gradcheck(lambda *x: attended(lengths, *x), (q, k, v))
+    attended(lengths, q, k, v)[5:8].sum().backward()
     touched = v.grad.abs().sum((1, 2)) > 0
     assert touched.tolist() == [False] * 5 + [True] * 3 + [False] * 6
 

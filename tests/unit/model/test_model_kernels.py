@@ -1,0 +1,159 @@
+"""The compiled kernels compute what torch's operations do, and the derivatives by hand are the derivatives."""
+
+import shutil
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn.functional import cross_entropy, rms_norm, silu
+
+from danlu.model import functions, kernels, native
+from danlu.model.kernels import Layout
+from danlu.model.rope import Rope, RopeConfig
+
+compiled = pytest.mark.skipif(native.library() is None, reason="no C compiler here: there are no compiled kernels")
+
+
+def made(*shape, seed=0, dtype=torch.bfloat16):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed)).to(dtype)
+
+
+def both(monkeypatch, compute):
+    """What the compiled kernel says, and what torch says of the same numbers in fp32."""
+    fast = compute(lambda x: x.clone())
+    with monkeypatch.context() as patch:
+        patch.setattr(native, "library", lambda: None)
+        exact = compute(lambda x: x.float() if x.is_floating_point() else x)
+    as_tuple = (lambda x: x) if isinstance(fast, tuple) else (lambda x: (x,))
+    return zip(as_tuple(fast), as_tuple(exact), strict=True)
+
+
+def assert_rounded(fast, exact):
+    """No more than one rounding to bf16 (2^-8 of the value) apart, and a little of fp32."""
+    torch.testing.assert_close(fast.float(), exact.float(), rtol=2**-8, atol=1e-5)
+
+
+def rope(tokens, width):
+    return Rope.at(torch.arange(tokens), RopeConfig().frequencies(width), torch.bfloat16)
+
+
+@compiled
+@pytest.mark.parametrize("shape", [(1, 1), (3, 7), (33, 64), (5, 576), (2, 3, 65)])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_norm_and_its_gradients_are_torchs(monkeypatch, shape, threads):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    x, weight, grad = made(*shape, seed=1), made(shape[-1], seed=2), made(*shape, seed=3)
+
+    def compute(cast):
+        out, inverse = kernels.norm(cast(x), cast(weight), 1e-5)
+        into_x = kernels.norm_grad(cast(grad), cast(x), cast(weight), inverse)
+        return out, inverse, into_x, kernels.norm_weight_grad(cast(grad), cast(x), inverse)
+
+    for fast, exact in both(monkeypatch, compute):
+        assert_rounded(fast, exact)
+
+
+@compiled
+def test_swiglu_and_its_gradients_are_torchs_from_the_smallest_to_the_largest(monkeypatch):
+    gate = torch.cat([made(1000), torch.tensor([0.0, 100.0, -100.0, 1e9, -1e9, float("inf")]).bfloat16()])
+    up, grad = made(len(gate), seed=1), made(len(gate), seed=2)
+    finite = slice(0, len(gate) - 1)
+    for fast, exact in both(monkeypatch, lambda cast: kernels.swiglu(cast(gate), cast(up))):
+        assert_rounded(fast, exact)
+    compute = lambda cast: kernels.swiglu_grad(cast(grad[finite]), cast(gate[finite]), cast(up[finite]))  # noqa: E731
+    for fast, exact in both(monkeypatch, compute):
+        torch.testing.assert_close(fast.float(), exact, rtol=2**-7, atol=1e-4)
+
+
+@compiled
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(1, 20), min_size=1, max_size=4), st.sampled_from([(4, 4), (6, 2), (3, 1)]), st.booleans())
+def test_a_layout_there_and_back_is_the_stream(lengths, heads, rotated):
+    starts = [sum(lengths[:n]) for n in range(len(lengths))]
+    layout, turn = Layout.of(starts, lengths), rope(sum(lengths), 16) if rotated else None
+    stream = made(sum(lengths), heads[0], 16)
+    laid = layout.gather(stream, heads[1], turn)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native, "library", lambda: None)
+        torch.testing.assert_close(laid, layout.gather(stream, heads[1], turn), rtol=2**-6, atol=0.02)
+    back = torch.full_like(stream, float("nan"))
+    layout.scatter(laid, turn, back)
+    torch.testing.assert_close(back, stream, rtol=2**-6, atol=0.02)
+
+
+@compiled
+@pytest.mark.parametrize(("first", "queries", "shared"), [(0, 1, 1), (0, 5, 3), (64, 33, 2)])
+def test_causal_softmax_and_its_gradient_are_torchs(monkeypatch, first, queries, shared):
+    scores = made(3, queries * shared, first + queries) * 30
+    error = made(*scores.shape, seed=1)
+
+    def compute(cast):
+        probabilities = kernels.causal_softmax(cast(scores), first, shared, 0.3)
+        return probabilities, kernels.softmax_grad(cast(error), probabilities, 0.3)
+
+    (fast, exact), (fast_grad, exact_grad) = both(monkeypatch, compute)
+    assert_rounded(fast, exact)
+    torch.testing.assert_close(fast_grad.float(), exact_grad, rtol=2**-5, atol=4e-3)  # from rounded probabilities
+
+
+@compiled
+def test_cross_entropy_and_its_gradient_are_torchs(monkeypatch):
+    logits, targets = made(17, 1003) * 20, torch.arange(17) * 59
+    (loss, exact_loss), (error, exact_error) = both(
+        monkeypatch, lambda cast: kernels.cross_entropy(cast(logits), targets)
+    )
+    torch.testing.assert_close(loss, exact_loss)
+    assert_rounded(error, exact_error)
+    torch.testing.assert_close(exact_loss, cross_entropy(logits.float(), targets, reduction="none"))
+
+
+@compiled
+def test_what_is_not_a_number_stays_one():
+    x = made(4, 32)
+    x[1, 3] = float("nan")
+    out, _ = kernels.norm(x, torch.ones(32).bfloat16(), 1e-5)
+    assert out.isnan().any(1).tolist() == [False, True, False, False]
+    assert kernels.swiglu(x, x).isnan().any(1).tolist() == [False, True, False, False]
+    loss, _ = kernels.cross_entropy(x, torch.zeros(4, dtype=torch.long))
+    assert loss.isnan().tolist() == [False, True, False, False]
+
+
+def test_derivatives_by_hand_are_the_derivatives():
+    x, weight, up = (
+        made(*s, dtype=torch.float64, seed=n).requires_grad_() for n, s in enumerate([(3, 6), (6,), (3, 6)])
+    )
+    assert torch.autograd.gradcheck(lambda *a: functions.norm(*a, 1e-6), (x, weight))
+    assert torch.autograd.gradcheck(functions.swiglu, (x, up))
+    torch.testing.assert_close(functions.norm(x, weight, 1e-6), rms_norm(x, (6,), weight, 1e-6))
+    torch.testing.assert_close(functions.swiglu(x, up), silu(x) * up)
+
+
+@pytest.fixture
+def fresh(monkeypatch, tmp_path):
+    """An empty cache, and nothing remembered of another test's library."""
+    monkeypatch.setenv("DANLU_CACHE", str(tmp_path))
+    for remembered in (native.library, native._path):
+        remembered.cache_clear()
+    yield tmp_path
+    for remembered in (native.library, native._path):
+        remembered.cache_clear()
+
+
+def test_without_a_compiler_torch_does_the_work(monkeypatch, fresh):
+    monkeypatch.setenv("CC", "no-such-compiler")
+    assert native.library() is None
+    assert native.identity() == "torch"
+    assert kernels.swiglu(made(4), made(4)).shape == (4,)
+
+
+def test_a_compiler_that_fails_is_no_compiler(monkeypatch, fresh):
+    monkeypatch.setenv("CC", shutil.which("false"))
+    assert native.library() is None
+
+
+@compiled
+def test_the_library_is_compiled_once_and_named_by_what_it_was_made_from(fresh):
+    assert native.library() is not None
+    made_once = list((fresh / "kernels").iterdir())
+    assert [path.stem for path in made_once] == [native.identity()]
