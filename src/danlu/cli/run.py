@@ -37,4 +37,6 @@ def run(
     console = Console(highlight=False)
     console.print(summary(result))
     folder = result["folder"]
-    console.print(f"The report: {folder}/report/report.html (and report.md). Talk to it: danlu chat {folder}")
+    is_text = result["recipe"]["data"]["form"] == "text"  # what learnt plain text goes on with a text
+    use = f"Let it write: danlu generate {folder} PROMPTS.jsonl" if is_text else f"Talk to it: danlu chat {folder}"
+    console.print(f"The report: {folder}/report/report.html (and report.md). {use}")
