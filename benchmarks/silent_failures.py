@@ -50,7 +50,7 @@ def ours(cases, place):
 
 def theirs(peer, cases, place):
     """A peer on every case that concerns it."""
-    found = {c.name: Finding("not applicable", c.peer) for c in cases if isinstance(c.peer, str)}
+    found = {c.name: reason(c.peer) for c in cases if isinstance(c.peer, str)}
     asked = [case for case in cases if not isinstance(case.peer, str)]
     folders = []
     for case in asked:
@@ -66,6 +66,12 @@ def theirs(peer, cases, place):
             traceback.print_exc()
             found[case.name] = Finding("not run here", f"could not be judged: {type(error).__name__}: {error}")
     return found
+
+
+def reason(text):
+    """Why a case does not concern peers, or why it was not put to them."""
+    said = text.removeprefix("not run here: ")
+    return Finding("not applicable" if said == text else "not run here", said)
 
 
 def quiet(place):

@@ -33,7 +33,8 @@ class Case:
     failure: how it goes wrong, one sentence. seen: how one sees that it did. refusal: danlu's number, if it is one of
     the seventeen. thread: where it hurt people, "" where none was found. fixture: writes the input into a folder.
     danlu: runs danlu on it and looks at the evidence. peer: judges a peer's run on the same fixture, or says in words
-    why the case does not concern peers. want: what a run must bring back: "batches", "leak", "losses", "model".
+    why the case does not concern peers ("not run here: …" where it does, but needs more than a run). want: what a run
+    must bring back, of "batches", "leak", "losses", "model".
     """
 
     name: str

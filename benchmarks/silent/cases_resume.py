@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
-
 from silent import judge, material, ours
 from silent.case import Case, Finding
 
-TWICE = "needs two runs of the peer, the second from the first one's checkpoint"
-MANY = {"data.max_length=100", "training.batch_tokens=200", "training.checkpoint_every_steps=2"}
+TWICE = "not run here: needs two runs of the peer, the second from the first one's checkpoint"
+MANY = ("data.max_length=100", "training.batch_tokens=200", "training.checkpoint_every_steps=2")
 STOP = 5
 
 
@@ -57,6 +55,8 @@ def _danlu_replay(folder: Path) -> Finding:
 
 def _danlu_moments(folder: Path) -> Finding:
     """The snapshot holds both moments; a run whose moments are taken away goes elsewhere, so they are what is used."""
+    import torch
+
     _interrupted(folder)
     kept = sorted(_part(folder).glob("step-*.pt"))[-1]
     state = torch.load(kept, weights_only=True)
