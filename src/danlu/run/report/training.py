@@ -90,6 +90,8 @@ def _licence(licence: str | None) -> Cell:
 def _origin(source: Json) -> str:
     if source.get("generator"):
         return f"danlu's generator {source['generator']}"
+    if source.get("passages"):
+        return f"passages of {source['passages']}, from {source['source']}"
     return str(source.get("path") or "").replace("\\", "/").rpartition("/")[2] or "a file"
 
 
