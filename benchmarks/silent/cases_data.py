@@ -8,10 +8,8 @@ from pathlib import Path
 
 from silent import judge, material, ours, words
 from silent.case import Case, Finding, Run
-from silent.cases_templates import refuses
+from silent.cases_templates import DROPS, refuses
 from silent.words import Seen
-
-DROPS = ("drop", "skip", "invalid", "removed", "abnormal")
 
 
 def count_of(rows: list[Seen], *texts: str) -> int:
@@ -261,7 +259,7 @@ CASES = (
         "",
         _swapped_fixture,
         refuses(says="Are the roles swapped?"),
-        words.judged(asks_nothing, "role"),
+        words.judged(asks_nothing, "roles", *DROPS),
     ),
     Case(
         "columns-swapped",
@@ -271,7 +269,7 @@ CASES = (
         "",
         _columns_fixture,
         _danlu_columns,
-        words.judged(asks_nothing, "swap", "role", "column"),
+        words.judged(asks_nothing, "swap", "roles"),
     ),
     Case(
         "test-rows-in-the-training-data",
@@ -324,7 +322,7 @@ CASES = (
         "https://github.com/NVIDIA-NeMo/Megatron-Bridge/pull/5742",
         _one(None),
         refuses(says="content must be text; it is missing"),
-        words.judged(no_none, "none", "null", *DROPS),
+        words.judged(no_none, "is null", "is none", *DROPS),
     ),
     Case(
         "content-in-parts",
@@ -334,7 +332,7 @@ CASES = (
         "https://github.com/abetlen/llama-cpp-python/pull/2324",
         _parts_fixture,
         _danlu_says_all,
-        words.judged(says_all, "content", "list"),
+        words.judged(says_all, "content"),
     ),
     Case(
         "broken-line-of-jsonl",
@@ -374,7 +372,7 @@ CASES = (
         "https://github.com/huggingface/datasets/issues/8241",
         _windows_fixture,
         _danlu_windows,
-        words.judged(clean_lines, "bom", "encoding"),
+        words.judged(clean_lines, "byte order", "encoding"),
     ),
     Case(
         "mojibake",

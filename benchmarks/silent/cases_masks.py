@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from silent import judge, material, ours, words
 from silent.case import Case, Finding, Run
+from silent.cases_templates import DROPS
 from silent.words import Seen
+
+if TYPE_CHECKING:
+    from danlu.tokens import Document
 
 END = "<|im_end|>"
 CLOSE = 2e-3  # nats
@@ -165,19 +170,29 @@ def _packed_fixture(folder: Path) -> None:
 def _danlu_leak(folder: Path) -> Finding:
     import torch
 
-    from danlu.model import PackedAttention, load
+    from danlu.model import load
+    from danlu.tokens import Document
     from danlu.training.batches import MicroBatch
 
+    first, *others = _pack(folder)
+    decoder = load(folder / "base", torch.float32)
+    altered = Document(first.ids[::-1].copy(), first.mask[::-1].copy(), first.source, first.row_id)
+    told = sum(int(document.mask[1:].sum()) for document in others)
+    found = []
+    for document in (first, altered):
+        micro = MicroBatch.of([document, *others])
+        attend = micro.attention()
+        found.append(decoder.hidden(micro.ids, attend.positions, attend)[micro.predicting][-told:])
+    moved = float((found[0] - found[1]).abs().max())
+    said = f"{len(others)} documents in a pack; another one before them moves what they compute by {moved:.0e}"
+    return ours.proven(moved < 1e-5 and len(others) > 1, said, said)
+
+
+def _pack(folder: Path) -> list[Document]:
+    """The pack with the most documents."""
     shards = ours.build(folder)
-    pack = max((shards.pack(n) for n in range(len(shards))), key=len)
-    micro, decoder = MicroBatch.of(pack), load(folder / "base", torch.float32)
-    attend = PackedAttention(micro.lengths)
-    altered = micro.ids.clone()
-    altered[: micro.lengths[0]] = 70
-    before, after = (decoder.hidden(ids, attend.positions, attend) for ids in (micro.ids, altered))
-    moved = float((after - before)[micro.lengths[0] :].abs().max())
-    said = f"{len(pack)} documents in a pack; another first document moves the others' hidden states by {moved:.0e}"
-    return ours.proven(moved == 0.0 and len(pack) > 1, said, said)
+    found: list[Document] = max((shards.pack(n) for n in range(len(shards))), key=len)
+    return found
 
 
 def _peer_leak(run: Run) -> Finding:
@@ -190,20 +205,14 @@ def _peer_leak(run: Run) -> Finding:
 
 
 def _danlu_positions(folder: Path) -> Finding:
-    from danlu.model import PackedAttention
     from danlu.training.batches import MicroBatch
 
-    shards = ours.build(folder)
-    pack = max((shards.pack(n) for n in range(len(shards))), key=len)
+    pack = _pack(folder)
     micro = MicroBatch.of(pack)
-    positions = PackedAttention(micro.lengths).positions.tolist()
-    wanted = [p for length in micro.lengths for p in range(length)]
-    starts = positions.count(0)
-    return ours.proven(
-        positions == wanted and len(pack) > 1,
-        f"{len(pack)} documents in a pack, and positions begin at 0 {starts} times",
-        f"{len(pack)} documents, but positions begin {starts} times",
-    )
+    positions = micro.attention().positions[micro.predicting].tolist()
+    wanted = [int(p) for document in pack for p in document.mask[1:].nonzero()[0]]
+    said = f"{len(pack)} documents in a pack: {len(wanted)} tokens are predicted from their place in their own document"
+    return ours.proven(positions == wanted and len(pack) > 1, said, f"positions {positions[:9]}, not {wanted[:9]}")
 
 
 def _peer_positions(run: Run) -> Finding:
@@ -267,7 +276,7 @@ CASES = (
         "https://github.com/huggingface/trl/issues/1191",
         _astray_fixture,
         _plain,
-        words.judged(lambda rows: exactly(rows, SUMS), "mask", "-100", "generation"),
+        words.judged(lambda rows: exactly(rows, SUMS), "all labels", "-100", "no assistant"),
     ),
     Case(
         "row-without-a-supervised-token",
@@ -277,7 +286,7 @@ CASES = (
         "https://github.com/axolotl-ai-cloud/axolotl/pull/1731",
         _unanswered_fixture,
         _danlu_unanswered,
-        words.judged(_unanswered, "drop", "skip", "invalid", "no trainable", "removed"),
+        words.judged(_unanswered, "no trainable", *DROPS),
     ),
     Case(
         "truncation-cuts-every-answer",
@@ -287,7 +296,7 @@ CASES = (
         "https://github.com/unslothai/unsloth/pull/11333",
         _cut_fixture,
         _danlu_too_long,
-        words.judged(_lost, "drop", "truncat", "longer than", "too long", "skip", "exceed"),
+        words.judged(_lost, "truncat", "longer than", "too long", "exceed", *DROPS),
     ),
     Case(
         "truncation-cuts-the-end-of-turn",
@@ -297,7 +306,7 @@ CASES = (
         "https://github.com/axolotl-ai-cloud/axolotl/pull/3068",
         _end_cut_fixture,
         _danlu_too_long,
-        words.judged(_ended, "drop", "truncat", "longer than", "too long", "skip", "exceed"),
+        words.judged(_ended, "truncat", "longer than", "too long", "exceed", *DROPS),
     ),
     Case(
         "end-of-turn-not-supervised",
@@ -307,7 +316,7 @@ CASES = (
         "https://github.com/axolotl-ai-cloud/axolotl/pull/1847",
         _endless_fixture,
         _danlu_endless,
-        words.judged(_learns_ends, "eos", "eot", "end of turn"),
+        words.judged(_learns_ends, "eos_token", "eos token", "eot_token", "end of turn"),
     ),
     Case(
         "eos-equals-pad",
@@ -317,7 +326,7 @@ CASES = (
         "https://github.com/huggingface/trl/issues/976",
         _padded_fixture,
         _plain,
-        words.judged(_learns_ends, "pad"),
+        words.judged(_learns_ends, "same as eos", "pad token"),
     ),
     Case(
         "labels-shifted-twice",
@@ -359,6 +368,6 @@ CASES = (
         "https://github.com/hiyouga/LlamaFactory/issues/8634",
         _thinking_fixture,
         _danlu_thinking,
-        words.judged(thought_as_served, "prefix", "thinking", "reasoning"),
+        words.judged(thought_as_served, "prefix-preserving", "thinking", "reasoning"),
     ),
 )

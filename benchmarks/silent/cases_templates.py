@@ -15,6 +15,7 @@ BOS = "<|endoftext|>"
 RULE = "Answer in one short sentence."
 DEFAULT = "You are Gus, made by the tiny works."
 TAKEN = "danlu took the rows"
+DROPS = ("dropped", "dropping", "skipped", "skipping", "invalid", "abnormal", "removed")  # what a trainer leaves out
 
 
 def refuses(number: int | None = None, *, says: str) -> Callable[[Path], Finding]:
@@ -234,7 +235,7 @@ CASES = (
         "https://github.com/OpenRLHF/OpenRLHF/issues/393",
         _added_bos_fixture,
         _danlu_begins,
-        words.judged(begins_once, "bos"),
+        words.judged(begins_once, "bos token", "bos_token", "two bos"),
     ),
     Case(
         "bos-doubled-by-the-template",
@@ -244,7 +245,7 @@ CASES = (
         "https://github.com/deepseek-ai/DeepSeek-R1/issues/151",
         _written_bos_fixture,
         refuses(says="begins with '<|endoftext|>' twice"),
-        words.judged(begins_once, "bos"),
+        words.judged(begins_once, "bos token", "bos_token", "two bos"),
     ),
     Case(
         "system-prompt-dropped",
@@ -254,7 +255,7 @@ CASES = (
         "https://github.com/NVIDIA-NeMo/Automodel/pull/3144",
         _deaf_fixture,
         refuses(says="drops the system prompt"),
-        words.judged(lambda rows: holds(RULE, rows), "system"),
+        words.judged(lambda rows: holds(RULE, rows), "system prompt", "system message", "system role"),
     ),
     Case(
         "default-system-prompt-differs",
@@ -264,7 +265,7 @@ CASES = (
         "https://github.com/QwenLM/Qwen3/issues/1141",
         _adds_fixture,
         _danlu_default,
-        words.judged(lambda rows: holds(DEFAULT, rows), "system"),
+        words.judged(lambda rows: holds(DEFAULT, rows), "system prompt", "system message"),
     ),
     Case(
         "tool-calls-dropped",
@@ -274,7 +275,7 @@ CASES = (
         "https://github.com/NVIDIA-NeMo/Megatron-Bridge/issues/4072",
         _tools_fixture,
         refuses(says="drops the assistant's tool_calls"),
-        words.judged(calls, "tool"),
+        words.judged(calls, "tool call", "tool_call", *DROPS),
     ),
     Case(
         "generation-prompt-missing",
