@@ -23,13 +23,14 @@ DOCS = Path(__file__).parents[1] / "docs" / "refusals.md"
 BEGIN, END = "<!-- written by benchmarks/silent_failures.py -->", "<!-- /written -->"
 NAMES = {"trl": "TRL", "llamafactory": "LLaMA-Factory", "axolotl": "Axolotl"}
 PATH = re.compile(r"(?<![\w:/.])/(?:[\w.@+-]+/)+")
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 LONGEST = 240
 
 
 def shown(finding, folder):
     """A finding without this machine's paths, on one line."""
     said = PATH.sub("", finding.said.replace(f"{folder}/", "").replace(str(folder), "."))
-    said = " ".join(said.split())
+    said = " ".join(COLOURS.sub("", said).split())
     return Finding(finding.outcome, said if len(said) <= LONGEST else said[: LONGEST - 1] + "…", finding.refusal)
 
 

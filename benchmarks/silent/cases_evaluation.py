@@ -12,10 +12,11 @@ from silent.cases_training import STILL, uneven
 
 
 def _short_and_long() -> list[material.Row]:
+    """Short replies first, then long ones: batches of neighbours are then uneven."""
     draw = random.Random(9)
     rows = []
     for number in range(12):
-        said = "no" if number % 2 else " ".join(draw.choice(["quartz", "jazz", "vexing"]) for _ in range(14))
+        said = "no" if number < 6 else " ".join(draw.choice(["quartz", "jazz", "vexing"]) for _ in range(14))
         rows.append(material.dialogue(f"Number {number * 7}: {draw.random():.5f}?", f"{said} {draw.random():.4f}"))
     return rows
 
