@@ -69,7 +69,7 @@ def prepare(folder, depth, steps, seeds):
         write_json(base / "config.json", shape.config(LENGTH, tokenizer.eos_id))
         write_initial(base, seed)
     stream = np.concatenate([[*tokenizer.encode(text), tokenizer.eos_id] for text in texts()]).astype(np.int32)
-    batch = batch_tokens(shape)
+    batch = batch_tokens(shape, 1_000_000)
     count = steps * batch // LENGTH
     assert len(stream) >= count * LENGTH, "the text is too short for so many steps"
     rows = stream[: count * LENGTH].reshape(count, LENGTH)

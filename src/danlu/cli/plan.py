@@ -14,6 +14,7 @@ from rich.table import Table
 from danlu.compute import Plan
 from danlu.recipe import load
 from danlu.run.planning import base_to_plan, device_of, past_runs, plan_recipe
+from danlu.run.settle import fit_to_text
 
 _BAR = 30  # characters
 
@@ -24,8 +25,8 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="Print the plan as one JSON object.")] = False,
 ) -> None:
     """Say what a run will take: memory, time by stage, bottleneck, cost; and what would be better."""
-    written = load(recipe, overrides or ())
     root = recipe.parent
+    written = fit_to_text(load(recipe, overrides or ()), root)
     with base_to_plan(written, root) as (base, renderer):
         history = past_runs(device_of(written).name)
         made = plan_recipe(written, root=root, base=base, renderer=renderer, history=history)

@@ -15,7 +15,7 @@ FEW = 20  # as many texts, or more, are documents as they stand
 _PARAGRAPH = re.compile(r"(?:[ \t]*\n){2,}")
 _LINE = re.compile(r"\n")
 _HEADING = re.compile(r"#+ [^\n]*")
-_CHARACTERS_PER_TOKEN = 4  # of English; a passage about fills a training row, so that little context is lost
+_CHARACTERS_PER_TOKEN = 2  # a passage of a small vocabulary then fits into a training row, nearly always
 _LEAST = 1000  # characters: less says little about a model
 _PASSAGES = 100  # where the text allows, so that a share of them can be held out
 
@@ -24,8 +24,8 @@ def documents(rows: Iterable[Row], max_length: int) -> Iterator[Row]:
     """The texts of one source as documents.
 
     Fewer than 20 texts are cut at blank lines (at line ends where there are few blank lines) into passages of at
-    least 4 characters for each of `max_length` tokens, or shorter ones where that would leave fewer than 100, but no
-    shorter than 1,000 characters.
+    least 2 characters for each of `max_length` tokens; where that would leave fewer than 100 passages, of a hundredth
+    of the text, yet of 1,000 characters.
     """
     rest = iter(rows)
     first = list(islice(rest, FEW))

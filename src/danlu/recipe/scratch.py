@@ -1,11 +1,13 @@
 """One dial for a model from scratch: `depth` decides on its shape, and the shape on how it is trained.
 
-L layers, D model width, V vocabulary, N parameters, C floating-point operations.
-After the dial of nanochat (github.com/karpathy/nanochat, scripts/base_train.py): a width that grows with depth, heads
-of one width, a learning rate that falls with width, a batch and tokens that follow. Tokens: 20 a parameter (Hoffmann
-et al. 2022, arXiv 2203.15556). Epochs: text may be read four times before new text would be much better (Muennighoff
-et al. 2023, arXiv 2305.16264). Rate and batch: measured at depth 4, and moved from there by the exponents of Bi et al.
-2024 (DeepSeek LLM, arXiv 2401.02954, section 3).
+N parameters, T training tokens, C = 6 N T floating-point operations, B tokens of a step.
+The dial is nanochat's idea (github.com/karpathy/nanochat, scripts/base_train.py): a width that grows with depth,
+heads of one width, and all else from these. T: 20 a parameter (Hoffmann et al. 2022, arXiv 2203.15556), and no more
+than the text gives in four epochs: new text would be much better after that (Muennighoff et al. 2023, arXiv 2305.16264).
+Batch and rate: the laws of Bi et al. 2024 (DeepSeek LLM, arXiv 2401.02954, section 3), B = 0.292 C^0.3271 and
+0.3118 C^-0.125; but a step of at most T/1000 tokens, because a short run needs steps more than it needs quiet
+gradients, and then a rate smaller by the root of what the batch is smaller (Malladi et al. 2022, arXiv 2205.10287). The
+laws were fitted at C of 1e17 and more; at 1e13, with B = 512, half and double their rate did no better here.
 """
 
 from __future__ import annotations
@@ -19,16 +21,16 @@ from pydantic import ValidationError
 
 from danlu.recipe.base import FreshBase
 
-WIDTH_PER_LAYER = 48  # nanochat has 64; small models on little text do better with more layers a width
+WIDTH_PER_LAYER = 64  # as in nanochat
 HEAD_WIDTH = 64
 TOKENS_PER_PARAMETER = 20
 EPOCHS = 4.0
+STEPS = 1000
+BYTES_PER_TOKEN = 3.4  # of English, with a vocabulary of 4,096
 COUNTED = 4096  # tokens of a vocabulary whose pairs are counted in seconds
 WEIGHT_DECAY = 0.1  # as in GPT-3 (Brown et al. 2020, arXiv 2005.14165)
-_ANCHOR = (3.6e14, 4e-3, 1024)  # FLOPs of depth 4 over 4,096 tokens, with the rate and batch that did best there
-_LR_EXPONENT, _BATCH_EXPONENT = -0.125, 0.3271
 _BATCHES = range(9, 21)  # as powers of two
-_UNTIED_FROM = 1 << 30  # parameters: below, a second matrix of embeddings would cost more than it brings
+_UNTIED_FROM = 1 << 30  # parameters in layers: beside so many, a second matrix of embeddings is little
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +100,31 @@ class Shape:
         }
 
 
-def tokens(shape: Shape) -> int:
-    """Tokens to train on; the recipe's epochs may give fewer."""
-    return TOKENS_PER_PARAMETER * shape.num_parameters
+def tokens(shape: Shape, text_bytes: float = math.inf) -> int:
+    """Tokens to train on: what the parameters ask for, or what the text gives in its epochs."""
+    return int(min(TOKENS_PER_PARAMETER * shape.num_parameters, EPOCHS * text_bytes / BYTES_PER_TOKEN))
 
 
-def lr(shape: Shape) -> float:
-    """Peak learning rate, to three figures."""
-    return float(f"{_ANCHOR[1] * _scale(shape) ** _LR_EXPONENT:.3g}")
-
-
-def batch_tokens(shape: Shape) -> int:
-    """Tokens of one optimiser step: a power of two, so that whole packs fill it."""
-    wanted = math.log2(_ANCHOR[2] * _scale(shape) ** _BATCH_EXPONENT)
+def batch_tokens(shape: Shape, num_tokens: int) -> int:
+    """Tokens of one optimiser step, a power of two, for a training of so many tokens."""
+    wanted = math.log2(min(_best_batch(shape, num_tokens), num_tokens / STEPS))
     return int(2 ** min(max(round(wanted), _BATCHES[0]), _BATCHES[-1]))
+
+
+def lr(shape: Shape, num_tokens: int) -> float:
+    """Peak learning rate, to two figures, for a training of so many tokens."""
+    best = 0.3118 * _flops(shape, num_tokens) ** -0.125
+    smaller = min(1.0, batch_tokens(shape, num_tokens) / _best_batch(shape, num_tokens))
+    return float(f"{best * math.sqrt(smaller):.2g}")
+
+
+def chosen(shape: Shape, num_tokens: int) -> dict[str, Any]:
+    """The part of `training` that depends on how much is trained on."""
+    return {
+        "max_tokens": num_tokens,
+        "batch_tokens": batch_tokens(shape, num_tokens),
+        "optimizer": {"lr": lr(shape, num_tokens)},
+    }
 
 
 def filled(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,14 +137,18 @@ def filled(values: Mapping[str, Any]) -> dict[str, Any]:
     except ValidationError:
         return dict(values)
     sizes = {"width": shape.width, "num_heads": shape.num_heads, "ffn_width": shape.ffn_width, "start": shape.start}
-    trained = {
-        "objective": "pretrain",
-        "adapter": {"kind": "full"},
-        "optimizer": {"lr": lr(shape), "weight_decay": WEIGHT_DECAY},
-        "batch_tokens": batch_tokens(shape),
-        "max_tokens": tokens(shape),
-        "epochs": EPOCHS,
-    }
+    training = values.get("training")
+    limit = training.get("max_tokens") if isinstance(training, Mapping) else None
+    num_tokens = limit if isinstance(limit, int) and limit > 0 else tokens(shape)
+    trained = _completed(
+        chosen(shape, num_tokens),
+        {
+            "objective": "pretrain",
+            "adapter": {"kind": "full"},
+            "optimizer": {"weight_decay": WEIGHT_DECAY},
+            "epochs": EPOCHS,
+        },
+    )
     return dict(_completed(values, {"base": sizes, "training": trained, "evaluation": {"guard": None}}))
 
 
@@ -144,9 +161,30 @@ def _completed(written: Any, wanted: Any) -> Any:
     return {**written, **{key: _completed(written.get(key), value) for key, value in wanted.items()}}
 
 
-def _scale(shape: Shape) -> float:
-    """FLOPs of its training, in those of the anchor."""
-    return 6 * shape.num_parameters * tokens(shape) / _ANCHOR[0]
+def fitted(training: Mapping[str, Any], base: FreshBase, text_bytes: float) -> dict[str, Any]:
+    """`training` of a recipe, as it was filled in, once the size of the text is known.
+
+    What `filled` chose for 20 tokens a parameter is chosen again where the text gives fewer; what was written stays.
+    """
+    shape = Shape.of(base)
+    guess = chosen(shape, tokens(shape))
+    if training["max_tokens"] != guess["max_tokens"]:
+        return dict(training)
+    known = chosen(shape, max(1, tokens(shape, text_bytes)))
+    made = {**training, "max_tokens": known["max_tokens"], "optimizer": dict(training["optimizer"])}
+    if training["batch_tokens"] == guess["batch_tokens"]:
+        made["batch_tokens"] = known["batch_tokens"]
+    if training["optimizer"]["lr"] == guess["optimizer"]["lr"]:
+        made["optimizer"]["lr"] = known["optimizer"]["lr"]
+    return made
+
+
+def _flops(shape: Shape, num_tokens: int) -> float:
+    return 6.0 * shape.num_parameters * num_tokens
+
+
+def _best_batch(shape: Shape, num_tokens: int) -> float:
+    return float(0.292 * _flops(shape, num_tokens) ** 0.3271)
 
 
 def _multiple(size: float, of: int) -> int:

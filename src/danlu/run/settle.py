@@ -12,7 +12,8 @@ from typing import Any
 
 from danlu.errors import RecipeError
 from danlu.hub import parse
-from danlu.recipe import OpenBase, Recipe, dump, load
+from danlu.recipe import FileSource, FreshBase, OpenBase, PassageSource, Recipe, dump, load, scratch
+from danlu.recipe.data import PASSAGE_BYTES
 from danlu.run.machine import this_machine
 from danlu.run.store import differences
 
@@ -23,7 +24,7 @@ RUNS = Path("runs")
 def settle(recipe: Recipe, root: Path) -> Recipe:
     """Paths made absolute from `root`, the recipe's own folder; `hardware: auto` and open threads filled in.
 
-    What a fresh base's depth decides is in `recipe` already: the stored recipe shows each number.
+    What a fresh base's depth decides is there as a number, so that the stored recipe shows it.
 
     Raises LocatorError for a base that has no known form, RecipeError for a file that is not there and for ranks that
     cannot share the threads evenly.
@@ -49,7 +50,21 @@ def settle(recipe: Recipe, root: Path) -> Recipe:
             f"ranks: {recipe.ranks} ranks cannot share {written['threads']} threads evenly. Set threads to a multiple "
             "of ranks, or take fewer ranks."
         )
-    return Recipe.model_validate(written)
+    return fit_to_text(Recipe.model_validate(written), root)
+
+
+def fit_to_text(recipe: Recipe, root: Path) -> Recipe:
+    """What a fresh base's depth chose for training, now that there is text to look at: no more than it gives."""
+    if not isinstance(recipe.base, FreshBase):
+        return recipe
+    size = 0.0
+    for source in recipe.data.sources:
+        if isinstance(source, FileSource):
+            size += source.share * (root / source.path).stat().st_size
+        elif isinstance(source, PassageSource):
+            size += source.share * PASSAGE_BYTES[source.passages]
+    written = recipe.model_dump(mode="json")
+    return Recipe.model_validate({**written, "training": scratch.fitted(written["training"], recipe.base, size)})
 
 
 def folder_for(recipe: Recipe, settled: Recipe, out: Path | None) -> Path:

@@ -36,8 +36,8 @@ def test_a_single_text_is_cut_between_paragraphs_into_slices_of_itself():
     cut = list(documents([Row("a:1", "a", "a.txt:1", text=text)], max_length=128))
     assert len(cut) > 20
     assert "\n\n".join(row.text for row in cut) == text
-    assert min(len(row.text) for row in cut) >= 500
-    assert all(row.text in text and row.text.count("\n\n") for row in cut)
+    assert min(len(row.text) for row in cut) >= 256
+    assert all(row.text in text for row in cut)
     assert cut[1].where == f"a.txt:{1 + text[: text.index(cut[1].text)].count(chr(10))}"
     assert len({row.row_id for row in cut}) == len(cut)
 

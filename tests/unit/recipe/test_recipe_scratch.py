@@ -6,7 +6,7 @@ import pytest
 
 from danlu.errors import RecipeError, Refusal
 from danlu.recipe import FreshBase, OpenBase, dump, load
-from danlu.recipe.scratch import Shape, batch_tokens, lr, tokens
+from danlu.recipe.scratch import Shape, batch_tokens, fitted, lr, tokens
 
 TEXT = """\
 name: fresh
@@ -39,14 +39,14 @@ def test_depth_fills_in_what_is_left_open_and_the_stored_recipe_shows_it(path, t
         shape.num_heads,
         shape.ffn_width,
     )
-    assert recipe.training.optimizer.lr == lr(shape)
-    assert recipe.training.batch_tokens == batch_tokens(shape)
+    assert recipe.training.optimizer.lr == lr(shape, tokens(shape))
+    assert recipe.training.batch_tokens == batch_tokens(shape, tokens(shape))
     assert recipe.training.max_tokens == tokens(shape)
     assert recipe.training.objective == "pretrain"
     assert recipe.training.adapter.kind == "full"
     dump(recipe, tmp_path / "stored.yaml", "stored")
     assert load(tmp_path / "stored.yaml") == recipe
-    assert f"lr: {lr(shape)}" in (tmp_path / "stored.yaml").read_text()
+    assert f"lr: {lr(shape, tokens(shape))}" in (tmp_path / "stored.yaml").read_text()
 
 
 def test_what_is_written_stands(path):
@@ -59,6 +59,26 @@ def test_what_is_written_stands(path):
     assert recipe.training.epochs == 1
 
 
+def test_little_text_means_fewer_tokens_smaller_steps_and_a_smaller_rate(path):
+    recipe = load(path)
+    written = recipe.training.model_dump(mode="json")
+    little, much = (fitted(written, recipe.base, size) for size in (1e6, 1e12))
+    assert much == written
+    assert little["max_tokens"] < 1.3e6 < written["max_tokens"]
+    assert little["max_tokens"] / little["batch_tokens"] > 700
+    assert little["optimizer"]["lr"] < written["optimizer"]["lr"]
+    assert fitted(little, recipe.base, 1e6) == little
+
+
+def test_what_is_written_stands_whatever_the_text(path):
+    recipe = load(path, ["training.batch_tokens=2048", "training.optimizer.lr=1e-3"])
+    made = fitted(recipe.training.model_dump(mode="json"), recipe.base, 1e6)
+    assert (made["batch_tokens"], made["optimizer"]["lr"]) == (2048, 1e-3)
+    limited = load(path, ["training.max_tokens=600000"]).training
+    assert limited.batch_tokens == 512
+    assert fitted(limited.model_dump(mode="json"), recipe.base, 1e6)["max_tokens"] == 600000
+
+
 def test_null_leaves_a_number_to_depth(path):
     assert load(path, ["training.optimizer.lr=", "training.max_tokens="]) == load(path)
 
@@ -68,8 +88,8 @@ def test_a_deeper_model_is_wider_and_larger_and_learns_slower_in_larger_batches(
     for small, large in pairwise(shapes):
         assert small.width < large.width
         assert small.num_parameters < large.num_parameters
-        assert lr(small) > lr(large)
-        assert batch_tokens(small) <= batch_tokens(large)
+        assert lr(small, 10**9) > lr(large, 10**9)
+        assert batch_tokens(small, 10**9) <= batch_tokens(large, 10**9)
         assert large.width % (2 * large.num_heads) == 0
 
 
