@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 RECIPE = """\
 name: fresh
 base: {depth: 1, vocab_size: 384}

@@ -3,7 +3,7 @@
 N parameters, T training tokens, C = 6 N T floating-point operations, B tokens of a step.
 The dial is nanochat's idea (github.com/karpathy/nanochat, scripts/base_train.py): a width that grows with depth,
 heads of one width, and all else from these. T: 20 a parameter (Hoffmann et al. 2022, arXiv 2203.15556), and no more
-than the text gives in four epochs: new text would be much better after that (Muennighoff et al. 2023, arXiv 2305.16264).
+than the text gives in four epochs: after that, new text is worth much more (Muennighoff et al. 2023, 2305.16264).
 Batch and rate: the laws of Bi et al. 2024 (DeepSeek LLM, arXiv 2401.02954, section 3), B = 0.292 C^0.3271 and
 0.3118 C^-0.125; but a step of at most T/1000 tokens, because a short run needs steps more than it needs quiet
 gradients, and then a rate smaller by the root of what the batch is smaller (Malladi et al. 2022, arXiv 2205.10287). The
