@@ -28,10 +28,9 @@ def scenario(rows: Sequence[Row]) -> Iterator[Block]:
     few_shot = {row["metric"]: row for row in rows if row.get("against") == "few_shot"}
     plain = [row for row in rows if row.get("against", "base") == "base"]
     first = plain[0]
-    yield Paragraph(
-        f"The verdict rests on the first line, {_lower(words.metric(first['metric']))}; the others show what is "
-        "behind it. " + _counted(first)
-    )
+    name = _lower(words.metric(first["metric"]))
+    rests = f"the first line, {name}; the others show what is behind it" if len(plain) > 1 else name
+    yield Paragraph(f"The verdict rests on {rests}. {_counted(first)}")
     yield _scenario_table(plain, few_shot)
     yield from _meanings(rows)
     shares = [row for row in plain if not words.is_loss(row)]
