@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -11,6 +12,8 @@ from typing import Any
 
 from silent import judge, material, ours
 from silent.case import Finding, Run
+
+_LEFT_OUT = re.compile(r"\b(?:Dropped|Skipped|Filtered|Removed) [1-9]\d* .*")
 
 
 @dataclass(frozen=True)
@@ -89,11 +92,17 @@ def judged(
         if found := judge.missing(run, "batches"):
             return found
         right, said = look(of_peer(run, specials))
-        if not right and telling and (warning := judge.told(_without_notices(run), *telling)):
+        if not right and telling and (warning := judge.told(_without_notices(run), *telling) or _counted(run, telling)):
             return Finding("warned", warning)
         return ours.proven(right, said, said)
 
     return judgement
+
+
+def _counted(run: Run, telling: Sequence[str]) -> str | None:
+    """A line of the log that counts what was left out: a user who reads it has been told."""
+    found = _LEFT_OUT.search(run.log) if "dropped" in telling else None
+    return found and found.group()
 
 
 def _without_notices(run: Run) -> Run:
