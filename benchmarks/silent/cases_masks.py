@@ -218,17 +218,17 @@ def _danlu_positions(folder: Path) -> Finding:
 def _peer_positions(run: Run) -> Finding:
     if found := judge.missing(run, "batches"):
         return found
-    batch = run.batches[0]
-    begun = sum(text.count("<|im_start|>user") for row in words.of_peer(run)[:1] for text in [row.text])
-    if begun < 2:
+    ids, positions = run.batches[0]["input_ids"][0], run.batches[0]["position_ids"]
+    begun = [i for i, token in enumerate(ids) if token == 1 and words.spell(ids[i + 1 : i + 5]) == "user"]
+    if len(begun) < 2:
         return Finding("not run here", "no packed row came")
-    positions = batch["position_ids"]
     if positions is None:
-        return Finding("missed", f"{begun} documents in a row, and no position_ids: they run on through all of them")
-    mask = batch["attention_mask"]
-    starts = sum(p == 0 and (mask is None or mask[0][i] != 0) for i, p in enumerate(positions[0]))
-    said = f"{begun} documents in a row, positions begin at 0 {starts} times"
-    return ours.proven(starts >= begun, said, said)
+        return Finding(
+            "missed", f"{len(begun)} documents in a row, and no position_ids: they run on through all of them"
+        )
+    places = [positions[0][i] for i in begun]
+    said = f"{len(begun)} documents in a row begin at positions {places}"
+    return ours.proven(not any(places), said, said)
 
 
 # Thinking.
