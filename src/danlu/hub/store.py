@@ -18,13 +18,6 @@ def silent(event: str, fields: Mapping[str, object]) -> None:
     """Hears an event and does nothing."""
 
 
-def cache_folder() -> Path:
-    """$DANLU_CACHE, else the XDG cache folder's danlu/."""
-    if own := os.environ.get("DANLU_CACHE"):
-        return Path(own).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "danlu"
-
-
 @contextlib.contextmanager
 def workspace(target: Path, *, resume: bool = False) -> Iterator[Path]:
     """An empty folder beside `target`, for one process at a time; it is gone when the block ends.

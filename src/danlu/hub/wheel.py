@@ -10,9 +10,9 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from danlu.artefact import hash_file
+from danlu.artefact import cache_folder, hash_file
 from danlu.errors import LocatorError
-from danlu.hub.store import Emit, build_once, cache_folder, silent, workspace
+from danlu.hub.store import Emit, build_once, silent, workspace
 
 _TIMEOUT_S = 1800
 _UNREACHABLE = ("Retrying (", "NewConnectionError", "Could not fetch URL", "Temporary failure in name")

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import rms_norm
 
-_STEPS, _LR = 50, 0.1
+_STEPS, _LR = 40, 0.05  # twice the rate, or half, ended higher on held-out text (V = 4,096, D = 192)
 _BETAS = (0.9, 0.99)
 _DISCOUNT = 0.75
 _FLOOR = 1e-3  # of the unigrams, spread over all tokens, some of which never follow another

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from danlu.model import kernels
-from danlu.model.kernels import Layout
+from danlu.model.kernels import Layout, gather, scatter
 from danlu.model.rope import Rope
 
 _BLOCK = 64
@@ -27,7 +27,7 @@ _BLOCK = 64
 def attend(q: Tensor, k: Tensor, v: Tensor, rope: Rope, layouts: Sequence[Layout]) -> Tensor:
     """q (T, H, K), k and v (T, G, K) → (T, H, K): each document by itself, q and k rotated.
 
-    layouts: every token in exactly one of them.
+    layouts: every document in one of them.
     """
     seen: Tensor = _Causal.apply(q, k, v, rope, layouts)
     return seen
@@ -39,12 +39,12 @@ class _Causal(Function):
         q, k, v, rope, layouts = inputs
         out, groups, kept = torch.empty_like(q), k.shape[1], []
         for layout in layouts:
-            rows = layout.gather(q, groups, rope)  # (N·G, L·R, K)
-            keys, values = layout.gather(k, groups, rope), layout.gather(v, groups, None)  # (N·G, L, K)
+            rows, keys = (gather(layout.token, x, groups, rope) for x in (q, k))  # (N·G, L·R, K), (N·G, L, K)
+            values = gather(layout.token, v, groups, None)
             seen = torch.empty_like(rows)
             for block, end, probabilities in _blocks(rows, keys):
                 torch.bmm(probabilities, values[:, :end], out=seen[:, block])
-            layout.scatter(seen, None, out)
+            scatter(seen, layout.own, None, out)
             kept += [rows, keys, values]
         ctx.save_for_backward(*kept)
         ctx.rope, ctx.layouts, ctx.shapes = rope, layouts, (q.shape, k.shape)
@@ -54,18 +54,48 @@ class _Causal(Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         grad = grad.contiguous()
         into_q, into_k, into_v = (grad.new_empty(shape) for shape in (ctx.shapes[0], ctx.shapes[1], ctx.shapes[1]))
+        keys_shared, values_shared = _Shared(into_k, ctx.rope), _Shared(into_v, None)
         kept = iter(ctx.saved_tensors)
         for layout, rows, keys, values in zip(ctx.layouts, kept, kept, kept, strict=True):
-            seen = layout.gather(grad, ctx.shapes[1][1], None)
-            for laid, rope, stream in zip(
-                _grads(seen, rows, keys, values), (ctx.rope, ctx.rope, None), (into_q, into_k, into_v), strict=True
-            ):
-                layout.scatter(laid, rope, stream)
+            seen = gather(layout.own, grad, ctx.shapes[1][1], None)
+            into_rows, into_keys, into_values = _grads(seen, rows, keys, values)
+            scatter(into_rows, layout.own, ctx.rope, into_q)
+            keys_shared.scatter(into_keys, layout)
+            values_shared.scatter(into_values, layout)
+        keys_shared.finish()
+        values_shared.finish()
         return into_q, into_k, into_v, None, None
 
 
+class _Shared:
+    """Gradients (N·G, L, K) put into their tokens of `stream`; those of tokens that several documents see are added
+    up in fp32 first, document by document."""
+
+    def __init__(self, stream: Tensor, rope: Rope | None) -> None:
+        self._stream, self._rope = stream, rope
+        self._sum: Tensor | None = None  # (T, G, K)
+        self._tokens: list[Tensor] = []
+
+    def scatter(self, laid: Tensor, layout: Layout) -> None:
+        scatter(laid.to(self._stream.dtype), layout.single, self._rope, self._stream)
+        if not layout.several:
+            return
+        several = (layout.token >= 0) & (layout.single < 0)
+        rows = laid.unflatten(0, (len(several), -1)).transpose(1, 2)[several]  # (·, G, K)
+        if self._sum is None:
+            self._sum = rows.new_zeros(self._stream.shape)
+        self._tokens.append(layout.token[several])
+        self._sum.index_add_(0, self._tokens[-1], rows)
+
+    def finish(self) -> None:
+        if self._sum is not None:
+            tokens = torch.cat(self._tokens).unique()
+            summed = self._sum[tokens].to(self._stream.dtype)
+            self._stream[tokens] = summed if self._rope is None else self._rope.of(tokens).back().rotate(summed)
+
+
 def _grads(grad: Tensor, rows: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients for rows, keys and values, given that of what the rows see."""
+    """Gradients for rows, keys and values, given that of what the rows see; the last two in fp32."""
     wide = torch.promote_types(rows.dtype, torch.float32)  # several blocks add to one key
     into_rows = torch.empty_like(rows)
     into_keys, into_values = torch.zeros_like(keys, dtype=wide), torch.zeros_like(values, dtype=wide)
@@ -75,7 +105,7 @@ def _grads(grad: Tensor, rows: Tensor, keys: Tensor, values: Tensor) -> tuple[Te
         error = kernels.softmax_grad(part @ values[:, :end].mT, probabilities, rows.shape[-1] ** -0.5)
         into_rows[:, block] = error @ keys[:, :end]
         into_keys[:, :end] += error.mT @ rows[:, block]
-    return into_rows, into_keys.to(keys.dtype), into_values.to(values.dtype)
+    return into_rows, into_keys, into_values
 
 
 def _blocks(rows: Tensor, keys: Tensor) -> Iterator[tuple[slice, int, Tensor]]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax, silu
+from torch.nn.utils.rnn import pad_sequence
 
 from danlu.model import native
 from danlu.model.rope import Rope
@@ -76,50 +77,57 @@ def swiglu_grad(grad: Tensor, gate: Tensor, up: Tensor) -> tuple[Tensor, Tensor]
 class Layout:
     """Documents of similar length laid side by side, heads before positions: what batched products want.
 
-    token: (N, L), the token of the stream at each place, -1 where padding stands.
+    Each (N, L): `token` of the stream at each place, -1 where padding stands. `own` leaves out, too, what a document
+    sees but another one holds; `single` leaves out all tokens that several documents see. several: whether there
+    are any.
     """
 
     token: Tensor
+    own: Tensor
+    single: Tensor
+    several: bool
 
     @classmethod
-    def of(cls, starts: Sequence[int], lengths: Sequence[int]) -> Layout:
-        """Documents that begin at `starts` in the stream."""
-        steps = torch.arange(max(lengths))
-        return cls(torch.where(steps < torch.tensor(lengths)[:, None], torch.tensor(starts)[:, None] + steps, -1))
+    def of(cls, documents: Sequence[Tensor], held: Sequence[int], several: Tensor) -> Layout:
+        """documents: the tokens of each; held: how many of them, at its end, are its own; several (T,): see above."""
+        token = pad_sequence(list(documents), batch_first=True, padding_value=-1)
+        first = torch.tensor([len(d) - h for d, h in zip(documents, held, strict=True)])
+        own = torch.where(torch.arange(token.shape[1]) < first[:, None], -1, token)
+        single = torch.where(several[token.clamp(min=0)], -1, token)
+        return cls(token, own, single, bool((single != token).any()))
 
-    def gather(self, stream: Tensor, groups: int, rope: Rope | None) -> Tensor:
-        """stream (T, H, K) → (N·G, L·R, K): rotated if there is a rope, and zero at padding."""
-        (count, length), (_, heads, width) = self.token.shape, stream.shape
-        shared = heads // groups
-        if (lib := _native(stream)) is None:
-            stream = stream if rope is None else rope.rotate(stream)
-            laid = stream[self.token.clamp(min=0)].masked_fill((self.token < 0)[..., None, None], 0)  # (N, L, H, K)
-            laid = laid.unflatten(2, (groups, shared)).transpose(1, 2)
-            return laid.reshape(count * groups, length * shared, width)
-        laid = stream.new_empty(count * groups, length * shared, width)
-        lib.gather(*_at(stream), *_angles(rope), *_at(self.token, laid), *self._sizes(stream, groups))
-        return laid
 
-    def scatter(self, laid: Tensor, rope: Rope | None, stream: Tensor) -> None:
-        """The way back: laid (N·G, L·R, K) into its tokens of `stream` (T, H, K); what was rotated is rotated back."""
-        if (lib := _native(laid, stream)) is not None:
-            lib.scatter(
-                *_at(laid), *_angles(rope), *_at(self.token, stream), *self._sizes(stream, len(laid) // len(self.token))
-            )
-            return
-        count, length = self.token.shape
-        rows = (
-            laid.view(count, -1, length, stream.shape[1] * count // len(laid), laid.shape[-1])
-            .transpose(1, 2)
-            .flatten(2, 3)
-        )  # (N, L, H, K)
-        real = self.token >= 0
-        token, kept = self.token[real], rows[real]  # (·,), (·, H, K)
-        stream[token] = kept if rope is None else rope.of(token).back().rotate(kept)
+def gather(token: Tensor, stream: Tensor, groups: int, rope: Rope | None) -> Tensor:
+    """stream (T, H, K), by token (N, L) → (N·G, L·R, K): rotated if there is a rope, and zero where token is -1."""
+    (count, length), (_, heads, width) = token.shape, stream.shape
+    shared = heads // groups
+    if (lib := _native(stream)) is None:
+        stream = stream if rope is None else rope.rotate(stream)
+        laid = stream[token.clamp(min=0)].masked_fill((token < 0)[..., None, None], 0)  # (N, L, H, K)
+        laid = laid.unflatten(2, (groups, shared)).transpose(1, 2)
+        return laid.reshape(count * groups, length * shared, width)
+    laid = stream.new_empty(count * groups, length * shared, width)
+    lib.gather(*_at(stream), *_angles(rope), *_at(token, laid), *_sizes(token, stream, groups))
+    return laid
 
-    def _sizes(self, stream: Tensor, groups: int) -> tuple[int, ...]:
-        _, heads, width = stream.shape
-        return (*self.token.shape, groups, heads // groups, width, torch.get_num_threads())
+
+def scatter(laid: Tensor, token: Tensor, rope: Rope | None, stream: Tensor) -> None:
+    """The way back: laid (N·G, L·R, K) into its tokens of `stream` (T, H, K); what was rotated is rotated back."""
+    count, length = token.shape
+    if (lib := _native(laid, stream)) is not None:
+        sizes = _sizes(token, stream, len(laid) // count)
+        lib.scatter(*_at(laid), *_angles(rope), *_at(token, stream), *sizes)
+        return
+    rows = laid.view(count, -1, length, stream.shape[1] * count // len(laid), laid.shape[-1])
+    rows = rows.transpose(1, 2).flatten(2, 3)  # (N, L, H, K)
+    real = token >= 0
+    own, kept = token[real], rows[real]  # (·,), (·, H, K)
+    stream[own] = kept if rope is None else rope.of(own).back().rotate(kept)
+
+
+def _sizes(token: Tensor, stream: Tensor, groups: int) -> tuple[int, ...]:
+    _, heads, width = stream.shape
+    return (*token.shape, groups, heads // groups, width, torch.get_num_threads())
 
 
 def _angles(rope: Rope | None) -> tuple[int | None, int | None]:

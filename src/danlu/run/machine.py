@@ -5,6 +5,7 @@ Sources: Linux's /proc/cpuinfo and control groups (v1, v2); psutil elsewhere.
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import math
 import os
@@ -23,6 +24,10 @@ _CGROUP = Path("/sys/fs/cgroup")
 _UNLIMITED = 2**60  # control groups v1 write "no limit" as a number near 2**63
 _KERNEL_CACHES = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY")
 _KERNELS = 128  # a micro-batch meets some 60 shapes, in each layer the same
+_MALLOC = {  # mallopt's numbers, from malloc.h
+    "MALLOC_MMAP_THRESHOLD_": (-3, 1 << 30),
+    "MALLOC_TRIM_THRESHOLD_": (-1, (1 << 31) - 1),
+}
 _NAME_KEYS = ("model name", "Model", "Hardware", "cpu model")
 
 
@@ -76,10 +81,17 @@ def prepare_libraries() -> None:
     oneDNN and PyTorch each keep 1,024 compiled kernels, one for every shape that they met, of some 0.7 MB. Packs have
     ever new lengths, so training grew by a gigabyte that was not used again. And threads that wait sleep: where another
     program takes a core, spinning ones cost two thirds of the speed. What the environment says already stands.
+
+    And glibc gives large blocks back to the system at once, only to be given them again, cleared page by page: a
+    twentieth of a training step. It is told to keep them; processes that are started read that from the environment.
     """
     for variable in _KERNEL_CACHES:
         os.environ.setdefault(variable, str(_KERNELS))
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    for variable, (option, size) in _MALLOC.items():
+        os.environ.setdefault(variable, str(size))
+        if hasattr(ctypes.CDLL(None), "mallopt"):
+            ctypes.CDLL(None).mallopt(option, int(os.environ[variable]))
 
 
 def prepare_torch(threads: int) -> None:

@@ -13,7 +13,10 @@ import torch
 from torch import Tensor
 
 from danlu.errors import DataError
+from danlu.model import PackedAttention
 from danlu.tokens import Document, Shards
+
+_FAMILY = 8  # tokens: less is not worth sharing
 
 Sizes = Mapping[int, tuple[int, int]]
 """Tokens of each pack: all, and those that are supervised."""
@@ -21,24 +24,71 @@ Sizes = Mapping[int, tuple[int, int]]
 
 @dataclass(frozen=True, slots=True)
 class MicroBatch:
-    """ids (T,), lengths of the documents in it, and `predicting`: positions whose next token is supervised."""
+    """Documents in a row, what they begin with alike (a system prompt, say) only once.
+
+    ids (T,); lengths: tokens that each document adds to the row, after those at its `beginnings` (PackedAttention's);
+    predicting (P,): positions whose next token is supervised, and `targets` (P,), those tokens.
+    """
 
     ids: Tensor
     lengths: tuple[int, ...]
+    beginnings: tuple[slice | None, ...]
     predicting: Tensor
+    targets: Tensor
 
     @classmethod
     def of(cls, documents: Sequence[Document]) -> MicroBatch:
         """Lay documents in a row. A document's first token is never a target: nothing stands before it."""
-        ids = torch.from_numpy(np.concatenate([d.ids for d in documents])).long()
-        target = np.concatenate([np.concatenate(([False], d.mask[1:])) for d in documents])
-        predicting = torch.from_numpy(np.flatnonzero(target) - 1)
-        return cls(ids, tuple(len(d.ids) for d in documents), predicting)
+        shares = _shared([d.ids for d in documents])
+        row: list[np.ndarray] = []
+        beginnings: list[slice | None] = []
+        predicting: list[np.ndarray] = []
+        starts: list[int] = []
+        end = 0
+        for document, (first, shared) in zip(documents, shares, strict=True):
+            holder = starts[first] if first < len(starts) else end
+            starts.append(end)
+            row.append(document.ids[shared:])
+            beginnings.append(slice(holder, holder + shared) if shared else None)
+            place = np.concatenate((np.arange(holder, holder + shared), np.arange(end, end + len(row[-1]))))
+            predicting.append(place[np.flatnonzero(document.mask[1:])])
+            end += len(row[-1])
+        targets = np.concatenate([d.ids[1:][d.mask[1:]] for d in documents])
+        return cls(
+            torch.from_numpy(np.concatenate(row)).long(),
+            tuple(map(len, row)),
+            tuple(beginnings),
+            torch.from_numpy(np.concatenate(predicting)),
+            torch.from_numpy(targets).long(),
+        )
 
-    @property
-    def targets(self) -> Tensor:
-        """Ids to predict, one for each of `predicting`."""
-        return self.ids[self.predicting + 1]
+    def attention(self) -> PackedAttention:
+        """Attention inside each of its documents."""
+        return PackedAttention(self.lengths, self.beginnings)
+
+
+def _shared(documents: Sequence[np.ndarray]) -> list[tuple[int, int]]:
+    """(which document holds its beginning, how many tokens of it that are) for each; itself and 0 where it shares none.
+
+    Documents whose first tokens agree form a family; all of a family share what all of it begin with.
+    """
+    families: dict[bytes, list[int]] = {}
+    for number, ids in enumerate(documents):
+        families.setdefault(ids[:_FAMILY].tobytes(), []).append(number)
+    shares = [(number, 0) for number in range(len(documents))]
+    for first, *others in families.values():
+        alike = min((_alike(documents[first], documents[other]) for other in others), default=0)
+        if alike >= _FAMILY:
+            for other in others:
+                shares[other] = (first, alike)
+    return shares
+
+
+def _alike(one: np.ndarray, other: np.ndarray) -> int:
+    """Tokens that two documents begin with alike; each keeps at least one of its own."""
+    most = min(len(one), len(other)) - 1
+    differ = np.flatnonzero(one[:most] != other[:most])
+    return int(differ[0]) if len(differ) else most
 
 
 @dataclass(frozen=True, slots=True)

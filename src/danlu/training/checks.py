@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from danlu.errors import CheckpointError, DataError, Refusal
-from danlu.model import Decoder, DecoderConfig, PackedAttention
+from danlu.model import Decoder, DecoderConfig
 from danlu.recipe import Training
 from danlu.tokens import Shards
 from danlu.training.batches import MicroBatch
@@ -76,12 +76,12 @@ def check_packing(decoder: Decoder, shards: Shards) -> None:
     if len(pack) < 2:
         return
     together = MicroBatch.of(pack)
-    attend = PackedAttention(together.lengths)
-    packed = decoder.hidden(together.ids, attend.positions, attend).split(together.lengths)
-    for document, inside in zip(pack, packed, strict=True):
+    attend = together.attention()
+    packed = decoder.hidden(together.ids, attend.positions, attend)
+    for document, tokens in zip(pack, attend.documents, strict=True):
         single = MicroBatch.of([document])
-        attend = PackedAttention(single.lengths)
-        alone = decoder.hidden(single.ids, attend.positions, attend)
+        attend = single.attention()
+        alone, inside = decoder.hidden(single.ids, attend.positions, attend), packed[tokens]
         away = (inside.float() - alone.float()).norm() / alone.float().norm()
         if away > _tolerance(alone):
             raise Refusal(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from danlu.errors import Refusal
-from danlu.model import Decoder, PackedAttention
+from danlu.model import Decoder
 from danlu.training.batches import MicroBatch
 from danlu.training.objective.language import summed_loss
 
@@ -27,9 +27,9 @@ def gradient(
     for micro in batch:
         if len(micro.predicting) == 0:
             continue
-        attend = PackedAttention(micro.lengths)
+        attend = micro.attention()
         hidden = decoder.hidden(micro.ids, attend.positions, attend, recompute=recompute)
-        loss = summed_loss(hidden[micro.predicting], decoder.head_weight, micro.targets) / count
+        loss = summed_loss(hidden.index_select(0, micro.predicting), decoder.head_weight, micro.targets) / count
         loss.backward()
         total += loss.item()
     return total

@@ -24,7 +24,8 @@ def ours(q, k, v):
     """Documents of one length, q (N, L, H, K), without rotation."""
     count, length, _, width = q.shape
     still = Rope(torch.ones(count * length, width, dtype=q.dtype), torch.zeros(count * length, width, dtype=q.dtype))
-    layout = Layout.of([n * length for n in range(count)], [length] * count)
+    documents = torch.arange(count * length).split(length)
+    layout = Layout.of(documents, [length] * count, torch.zeros(count * length, dtype=torch.bool))
     return causal.attend(*(x.flatten(0, 1) for x in (q, k, v)), still, [layout]).unflatten(0, (count, length))
 
 

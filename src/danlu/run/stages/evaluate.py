@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from danlu.artefact import hash_file, write_json
+from danlu.compiler import version
 from danlu.data.sources import read_source
 from danlu.evaluation import compare, compare_with_baselines, measure_baselines
 from danlu.recipe import FreshBase
@@ -43,6 +44,7 @@ def _asked(context: Context) -> dict[str, Any]:
         "precision": context.recipe.training.precision,
         "hardware": context.recipe.hardware,
         "threads": context.recipe.threads,
+        "compiler": version(),
     }
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from danlu.artefact import read_json
+from danlu.compiler import version
 from danlu.run.fingerprint import code_fingerprint
 from danlu.run.machine import prepare_torch
 from danlu.run.stage import Context, Stage
@@ -13,7 +14,7 @@ from danlu.run.stages.base import renderer, resolved
 
 
 def _facts(context: Context) -> dict[str, Any]:
-    """The last bit of a result depends on the machine, its threads and the ranks, so all belong to the key."""
+    """The last bit of a result depends on the machine, its threads, ranks and compiler, so all belong to the key."""
     return {
         "recipe": context.recipe.training.model_dump(mode="json"),
         "base": context.outputs["base"],
@@ -21,6 +22,7 @@ def _facts(context: Context) -> dict[str, Any]:
         "hardware": context.recipe.hardware,
         "threads": context.recipe.threads,
         "ranks": context.recipe.ranks,
+        "compiler": version(),
     }
 
 
