@@ -1,17 +1,17 @@
 """A small model from scratch: danlu's training loop against transformers' Trainer, at its best on this CPU.
 
-Both sides start from the same weights (the dial's shape at --depth, bf16 in the folder, fp32 masters in both) and see
-the same rows in the same order: blocks of one length, as run_clm groups them, each a document of danlu's, so that
-attention ends at the same places. Same AdamW, clipping and learning rate at every step. The Trainer computes in bf16
-(autocast) with the attention, rows a forward pass and torch.compile that a sweep found to be fastest. Then rounds
-alternate, each side in a process of its own and on --threads threads. A round's seed draws other first weights: that
-is the noise which the two loss curves are held against, since at every step all runs see the same rows.
+Model and numbers are those of recipes/scratch.yaml. Both sides start from the same weights (bf16 in the folder, fp32
+masters in both) and see the same rows in the same order: blocks of one length, as run_clm groups them, each a document
+of danlu's, so that attention ends at the same places. Same AdamW, clipping and learning rate at every step. The Trainer
+computes in bf16 (autocast) with the attention, rows a forward pass and torch.compile that a sweep found fastest. Then
+rounds alternate, each side in a process of its own and on --threads threads. A round's seed draws other first weights:
+that is the noise which the two loss curves are held against, since at every step all runs see the same rows.
 
 Prints real tokens per CPU-second of the training part (no padding anywhere; loading, tokenizing and the first steps
 are left out, and so is compilation), ratios of the medians, memory at its peak, and what the matrix products alone
 would take at the bf16 rate of the same minute: no implementation in bf16 can be faster than that.
 
-    python benchmarks/scratch_vs_trainer.py [--quick] [--json] [--depth N] [--threads N]
+    python benchmarks/scratch_vs_trainer.py [--quick] [--json] [--threads N] [key=value…]
 """
 
 import argparse
@@ -29,12 +29,10 @@ from pathlib import Path
 
 import numpy as np
 
-LENGTH = 256
+RECIPE = Path(__file__).parents[1] / "recipes" / "scratch.yaml"
 DANLU, TRAINER = "danlu", "transformers Trainer"
 WARM = 4  # steps before the clock counts
 LAST = 5  # curves are compared over the last fifth of their steps
-NUMBERS = {"lr": 2e-3, "betas": [0.9, 0.95], "eps": 1e-8, "weight_decay": 0.1, "max_grad_norm": 1.0}
-SCHEDULE = {"kind": "cosine", "warmup": 0.1, "final": 0.1}
 
 
 def texts():
@@ -46,44 +44,50 @@ def texts():
 # The race: one folder with all that both sides are told
 
 
-def prepare(folder, depth, steps, seeds):
+def prepare(folder, overrides, steps, seeds):
     """Tokenizer, rows, first weights, order and rates of the steps, in `folder`; returns what race.json says."""
     from danlu.artefact import write_json
     from danlu.model.initial import write_initial
-    from danlu.recipe import Schedule
-    from danlu.recipe.base import FreshBase
-    from danlu.recipe.scratch import Shape, batch_tokens
+    from danlu.recipe import load
+    from danlu.recipe.scratch import Shape
     from danlu.tokens import Document, Shards, write_shards
     from danlu.tokens.bpe import train_bpe
     from danlu.tokens.tokenizer import Tokenizer
     from danlu.training.batches import plan
     from danlu.training.schedule import factor
 
-    shape = Shape.of(FreshBase(depth=depth))
+    recipe = load(RECIPE, overrides)
+    shape, length, batch = Shape.of(recipe.base), recipe.data.max_length, recipe.training.batch_tokens
     bases = [folder / f"base-{seed}" for seed in range(seeds)]
     train_bpe(texts(), shape.vocab_size, bases[0])
     tokenizer = Tokenizer.from_folder(bases[0])
     for seed, base in enumerate(bases):
         if seed:
             shutil.copytree(bases[0], base)
-        write_json(base / "config.json", shape.config(LENGTH, tokenizer.eos_id))
+        write_json(base / "config.json", shape.config(length, tokenizer.eos_id))
         write_initial(base, seed)
     stream = np.concatenate([[*tokenizer.encode(text), tokenizer.eos_id] for text in texts()]).astype(np.int32)
-    batch = batch_tokens(shape, 1_000_000)
-    count = steps * batch // LENGTH
-    assert len(stream) >= count * LENGTH, "the text is too short for so many steps"
-    rows = stream[: count * LENGTH].reshape(count, LENGTH)
-    documents = [Document(row, np.ones(LENGTH, bool), "stdlib", str(i)) for i, row in enumerate(rows)]
-    write_shards(folder / "data", [[document] for document in documents], {"max_length": LENGTH})
+    count = steps * max(1, batch // length)
+    assert len(stream) >= count * length, "the text is too short for so many steps"
+    rows = stream[: count * length].reshape(count, length)
+    documents = [Document(row, np.ones(length, bool), "stdlib", str(i)) for i, row in enumerate(rows)]
+    write_shards(folder / "data", [[document] for document in documents], {"max_length": length})
     order = plan(Shards(folder / "data"), epochs=1, batch_tokens=batch, max_tokens=None, seed=0).steps
     assert len(order) == steps
     np.save(folder / "rows.npy", rows[list(itertools.chain.from_iterable(order))])
-    factors = [factor(Schedule(**SCHEDULE), step, steps) for step in range(steps)]
-    race = {"folder": str(folder), "batch": batch, "steps": steps, "factors": factors}
-    race["parameters"], race["layers"], race["width"] = shape.num_parameters, shape.num_layers, shape.width
     looked_up = 0 if shape.tied else shape.vocab_size * shape.width  # an embedding apart from the head
-    attention = shape.num_layers * shape.width * LENGTH  # causal: half of every row and column
-    race["flop_per_token"] = 6 * (shape.num_parameters - looked_up + attention)
+    attention = shape.num_layers * shape.width * length  # causal: half of every row and column
+    changes = {"epochs": 1.0, "max_tokens": None, "checkpoint_every_steps": steps, "micro_batch_tokens": batch}
+    race = {
+        "folder": str(folder),
+        "steps": steps,
+        "rows": count // steps,
+        "length": length,
+        "training": recipe.training.model_dump(mode="json") | changes,
+        "factors": [factor(recipe.training.schedule, step, steps) for step in range(steps)],
+        "model": {"parameters": shape.num_parameters, "layers": shape.num_layers, "width": shape.width},
+        "flop_per_token": 6 * (shape.num_parameters - looked_up + attention),
+    }
     (folder / "race.json").write_text(json.dumps(race))
     return race
 
@@ -101,7 +105,7 @@ class Marks:
         spent = self.cpu_s[-1] - self.cpu_s[WARM - 1]
         status = Path("/proc/self/status").read_text()
         facts = {
-            "tokens_per_cpu_s": (len(self.cpu_s) - WARM) * race["batch"] / spent,
+            "tokens_per_cpu_s": (len(self.cpu_s) - WARM) * race["rows"] * race["length"] / spent,
             "peak_bytes": int(status[status.index("VmHWM") :].split()[1]) * 1024,
             "losses": self.losses,
         }
@@ -110,19 +114,10 @@ class Marks:
 
 def danlu_side(race, settings, out):
     from danlu.errors import Waivers
-    from danlu.recipe import FullWeights, Optimizer, Schedule, Training
+    from danlu.recipe import Training
     from danlu.training import train
 
     folder, marks = Path(race["folder"]), Marks()
-    config = Training(
-        objective="pretrain",
-        adapter=FullWeights(),
-        optimizer=Optimizer(**NUMBERS),
-        schedule=Schedule(**SCHEDULE),
-        batch_tokens=race["batch"],
-        micro_batch_tokens=race["batch"],
-        checkpoint_every_steps=race["steps"],
-    )
 
     def emit(event, facts):
         if event == "step":
@@ -130,6 +125,7 @@ def danlu_side(race, settings, out):
             marks.losses.append(facts["loss"])
 
     base, work = folder / f"base-{settings['seed']}", out.parent / "work"
+    config = Training.model_validate(race["training"])
     train(config, base, folder / "data", work, waivers=Waivers({}), fingerprint={}, emit=emit)
     marks.written(race, out)
 
@@ -139,7 +135,7 @@ def trainer_side(race, settings, out):
     from torch.optim.lr_scheduler import LambdaLR
     from transformers import AutoModelForCausalLM, Trainer, TrainerCallback, TrainingArguments
 
-    folder, marks = Path(race["folder"]), Marks()
+    folder, marks, numbers = Path(race["folder"]), Marks(), race["training"]["optimizer"]
     rows = torch.from_numpy(np.load(folder / "rows.npy")).long()
     model = AutoModelForCausalLM.from_pretrained(
         folder / f"base-{settings['seed']}", dtype=torch.float32, attn_implementation=settings["attention"]
@@ -150,15 +146,15 @@ def trainer_side(race, settings, out):
         bf16=True,
         torch_compile=settings["compile"],
         per_device_train_batch_size=settings["rows"],
-        gradient_accumulation_steps=race["batch"] // LENGTH // settings["rows"],
+        gradient_accumulation_steps=race["rows"] // settings["rows"],
         max_steps=settings.get("until", race["steps"]),
         train_sampling_strategy="sequential",
-        learning_rate=NUMBERS["lr"],
-        adam_beta1=NUMBERS["betas"][0],
-        adam_beta2=NUMBERS["betas"][1],
-        adam_epsilon=NUMBERS["eps"],
-        weight_decay=NUMBERS["weight_decay"],
-        max_grad_norm=NUMBERS["max_grad_norm"],
+        learning_rate=numbers["lr"],
+        adam_beta1=numbers["betas"][0],
+        adam_beta2=numbers["betas"][1],
+        adam_epsilon=numbers["eps"],
+        weight_decay=numbers["weight_decay"],
+        max_grad_norm=numbers["max_grad_norm"],
         logging_steps=1,
         save_strategy="no",
         report_to="none",
@@ -201,28 +197,34 @@ def side(name, race, settings, out):
 
 
 def run(name, race, settings):
-    """What the side found, or None where it ended in an error (a compiler is missing)."""
+    """What the side found."""
     out = Path(tempfile.mkdtemp(dir=race["folder"])) / "facts.json"
     command = [sys.executable, __file__, "--side", json.dumps([name, race["folder"], settings, str(out)])]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        print(f"{name} with {settings}: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
-        return None
-    return json.loads(out.read_text())
+        raise RuntimeError(f"{name} with {settings}: {done.stderr[-2000:]}")
+    facts = json.loads(out.read_text())
+    print(f"{name}, {settings}: {facts['tokens_per_cpu_s']:,.0f} tokens per CPU-second", file=sys.stderr)
+    return facts
 
 
 def sweep(race, threads, quick):
     """[(rate, settings)] of the Trainer after some steps of each, fastest first."""
-    most = race["batch"] // LENGTH
+    most = race["rows"]
     tried = [(attention, rows, False) for attention in ("sdpa", "eager") for rows in sorted({most, max(1, most // 2)})]
     tried = tried if not quick else [("sdpa", most, False), ("eager", most, False)]
     tried += [("sdpa", most, True)] + ([] if quick else [("eager", most, True)])
     found = []
     for attention, rows, compiled in tried:
         settings = {"attention": attention, "rows": rows, "compile": compiled, "threads": threads, "seed": 0}
-        facts = run(TRAINER, race, settings | {"until": 16 if quick else 32})
-        if facts is not None:
-            found.append((facts["tokens_per_cpu_s"], settings))
+        try:
+            facts = run(TRAINER, race, settings | {"until": min(race["steps"], 24 if quick else 48)})
+        except RuntimeError as error:
+            if not compiled:
+                raise
+            print(error, file=sys.stderr)  # without a C++ compiler the Trainer's best is one without it
+            continue
+        found.append((facts["tokens_per_cpu_s"], settings))
     return sorted(found, key=lambda entry: -entry[0])
 
 
@@ -259,8 +261,8 @@ def curves(rounds):
 
 
 def measure(options, folder):
-    rounds, steps = (3, 60) if options.quick else (5, 240)
-    race = prepare(folder, options.depth, steps, rounds)
+    rounds, steps = (3, 80) if options.quick else (5, 400)
+    race = prepare(folder, options.overrides, steps, rounds)
     tried = sweep(race, options.threads, options.quick)
     best = tried[0][1]
     found = {DANLU: [], TRAINER: []}
@@ -292,7 +294,7 @@ def measure(options, folder):
         "trainer_settings": best,
         "sweep": [{"tokens_per_cpu_s": rate, **settings} for rate, settings in tried],
         "curves": compared,
-        "model": {key: race[key] for key in ("parameters", "layers", "width", "batch", "steps")},
+        "model": race["model"] | {key: race[key] for key in ("steps", "rows", "length")},
         "threads": options.threads,
         "gemm_bf16_gflop_per_cpu_s": gemm,
         "products_alone": {"tokens_per_cpu_s": alone, "ratio": alone / rates[TRAINER]},
@@ -303,7 +305,7 @@ def show(result):
     model, compared = result["model"], result["curves"]
     print(
         f"{model['parameters']:,} parameters, {model['layers']} layers of {model['width']}; {model['steps']} steps of "
-        f"{model['batch']:,} tokens; {result['threads']} thread(s)"
+        f"{model['rows']} × {model['length']} tokens; {result['threads']} thread(s)"
     )
     for tried in result["sweep"]:
         kind = f"{tried['attention']}, {tried['rows']} rows" + (", compiled" if tried["compile"] else "")
@@ -331,9 +333,9 @@ def show(result):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="three rounds of 60 steps instead of five of 240")
+    parser.add_argument("--quick", action="store_true", help="three rounds of 80 steps instead of five of 400")
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--depth", type=int, default=4, help="the dial of recipes/scratch.yaml")
+    parser.add_argument("overrides", nargs="*", help="key=value in recipes/scratch.yaml: base.depth=4 and so on")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--side", help=argparse.SUPPRESS)
     options = parser.parse_args()
