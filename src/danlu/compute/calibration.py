@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-VERSION = 1  # of the formulas and their constants: raised when either changes, for old ratios correct old formulas
+VERSION = 2  # of the formulas and their constants: raised when either changes, for old ratios correct old formulas
 _UNSEEN = 2.0  # before the first run here, a plan is right within a factor of two
 _USUAL = 0.2  # of log(actual / predicted), between recipes on one machine
 _LEAST = 1.1  # the same run, twice, on a machine that also does other things

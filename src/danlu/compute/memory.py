@@ -19,10 +19,11 @@ from danlu.recipe import Lora, Training
 
 Phase = Literal["train", "save", "evaluate"]
 CHUNK = 512  # positions whose logits exist at one time
-_LOGIT_BYTES = 8  # fp32, twice: the logits, and what logsumexp makes of them
+_LOSS_BYTES = {"cpu": 2, "gpu": 8}  # of a logit in training: compiled, the gradient takes its place (model/kernels.c)
+_LOGIT_BYTES = 8  # of one in scoring: fp32, twice, the logits and what logsumexp makes of them
 _PASS_TOKENS = 2048  # of prompts in one forward pass, at least one prompt
 _LOGIT_ROWS = 256  # whose logits are held at once in scoring
-_SCATTER = 1.4  # what the allocator holds over what is used, measured over micro-batches of 250 to 4,000 tokens
+_SCATTER = 1.1  # what the allocator holds over what is used, measured over micro-batches of 250 to 4,000 tokens
 # Python with torch and danlu, and the kernels that were compiled for the shapes met last; on a GPU its context
 _PROCESS_BYTES = {"cpu": 800e6, "gpu": 900e6}
 
@@ -30,23 +31,23 @@ _PROCESS_BYTES = {"cpu": 800e6, "gpu": 900e6}
 def activation_bytes_per_token(shapes: Shapes, training: Training) -> float:
     """What autograd keeps of one token in one layer.
 
-    In fp32: each of two norms its input 4 D (trained, also what it scales, 4 D) and a scale; attention its
-    log-sum-exp 4 H. In the type of the products, say 2 bytes: queries and attention's output 2 HK, keys and values
-    2 GK; of SwiGLU the gate, its SiLU and the other half, 3 F. A matrix that is trained or has an adapter keeps its
-    input: D for queries, keys and values, D for gate and up, F for down. An adapter keeps its middle, R.
+    In the type of the products, say 2 bytes: each of two norms its input, 2 D; queries and attention's output 2 HK,
+    keys and values 2 GK; of SwiGLU both halves, 2 F. A matrix that is trained or has an adapter keeps its input: D for
+    queries, keys and values, D for gate and up, F for down. An adapter keeps its middle, R. In fp32, a number for each
+    norm.
     """
     queries, keys = shapes.num_heads * shapes.head_width, shapes.num_kv_heads * shapes.head_width
-    elements = 2 * queries + 2 * keys + 3 * shapes.ffn_width
-    exact = 2 * shapes.width + 2 + shapes.num_heads
+    elements = 2 * shapes.width + 2 * queries + 2 * keys + 2 * shapes.ffn_width
+    exact = 2
     learning = {m.name for m in shapes.linears}
     if isinstance(training.adapter, Lora):
         learning = {m.name for m in shapes.adapted(training.adapter)}
         elements += training.adapter.rank * len(learning)
-    else:
-        exact += 2 * shapes.width
     elements += shapes.width * (("q_proj" in learning) + ("gate_proj" in learning))
     elements += shapes.ffn_width * ("down_proj" in learning)
-    exact += (queries + keys) if shapes.qk_norm else 0
+    if shapes.qk_norm:
+        elements += queries + keys
+        exact += shapes.num_heads + shapes.num_kv_heads
     return float((2 if training.precision == "bf16" else 4) * elements + 4 * exact)
 
 
@@ -86,7 +87,8 @@ class Memory:
 def micro_batch(training: Training, workload: Workload) -> float:
     """Tokens of the largest forward pass: whole packs, at least one."""
     whole = workload.tokens * max(1.0, training.epochs)
-    return min(max(training.micro_batch_tokens or 0, workload.max_length), max(whole, 1.0))
+    asked = min(training.micro_batch_tokens or 0, training.batch_tokens)
+    return min(max(asked, workload.max_length), max(whole, 1.0))
 
 
 def memory(shapes: Shapes, training: Training, workload: Workload, device: Device) -> Memory:
@@ -98,7 +100,7 @@ def memory(shapes: Shapes, training: Training, workload: Workload, device: Devic
     tokens = micro_batch(training, workload)
     share = workload.supervised / max(workload.tokens, 1.0)
     kept = kept_bytes(shapes, training, tokens)
-    logits = float(min(CHUNK, share * tokens) * shapes.vocab_size * _LOGIT_BYTES)
+    logits = float(min(CHUNK, share * tokens) * shapes.vocab_size * _LOSS_BYTES[device.kind])
     if not isinstance(training.adapter, Lora):
         logits += 6.0 * shapes.head_parameters  # the head's gradient, summed in fp32 and rounded
     train = {

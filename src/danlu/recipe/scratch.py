@@ -32,6 +32,7 @@ COUNTED = 4096  # tokens of a vocabulary whose pairs are counted in seconds
 WEIGHT_DECAY = 0.1  # as in GPT-3 (Brown et al. 2020, arXiv 2005.14165)
 _GENTLER = 2 / 3
 _BATCHES = range(9, 21)  # as powers of two
+_PASS = 4096  # tokens of one forward pass: more is no faster
 _UNTIED_FROM = 1 << 30  # parameters in layers: beside so many, a second matrix of embeddings is little
 
 
@@ -126,6 +127,7 @@ def chosen(shape: Shape, num_tokens: int) -> dict[str, Any]:
     return {
         "max_tokens": num_tokens,
         "batch_tokens": batch_tokens(shape, num_tokens),
+        "micro_batch_tokens": min(batch_tokens(shape, num_tokens), _PASS),
         "optimizer": {"lr": lr(shape, num_tokens)},
     }
 
@@ -175,8 +177,9 @@ def fitted(training: Mapping[str, Any], base: FreshBase, text_bytes: float) -> d
         return dict(training)
     known = chosen(shape, max(1, tokens(shape, text_bytes)))
     made = {**training, "max_tokens": known["max_tokens"], "optimizer": dict(training["optimizer"])}
-    if training["batch_tokens"] == guess["batch_tokens"]:
-        made["batch_tokens"] = known["batch_tokens"]
+    for key in ("batch_tokens", "micro_batch_tokens"):
+        if training[key] == guess[key]:
+            made[key] = known[key]
     if training["optimizer"]["lr"] == guess["optimizer"]["lr"]:
         made["optimizer"]["lr"] = known["optimizer"]["lr"]
     return made

@@ -92,7 +92,7 @@ class Training(Section):
     batch_tokens: int = Field(default=4096, gt=0)
     """Tokens of one optimiser step, over all ranks; whole packs, at most this many."""
     micro_batch_tokens: int | None = Field(default=None, gt=0)
-    """Tokens of one forward pass; null takes one pack (data.max_length). Changes memory, not the gradient."""
+    """Tokens of one forward pass; null takes one pack (data.max_length). Changes speed and memory, not the gradient."""
     recompute: bool = False
     """Keeps only each layer's input for the backward pass: far less memory, about a third more time."""
     precision: Literal["bf16", "fp32"] = "bf16"

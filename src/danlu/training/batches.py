@@ -102,7 +102,10 @@ class Plan:
 
 
 def plan(shards: Shards, *, epochs: float, batch_tokens: int, max_tokens: int | None, seed: int) -> Plan:
-    """Whole packs, shuffled anew each epoch, at most `batch_tokens` a step (always at least one pack)."""
+    """Whole packs, shuffled anew each epoch, at most `batch_tokens` a step (always at least one pack).
+
+    A step holds no pack twice: three passes over little data are three steps, not one of three copies.
+    """
     sizes = {number: _size(shards.pack(number)) for number in range(len(shards))}
     if not sizes:
         raise DataError("the data holds no pack to train on.")
@@ -114,7 +117,7 @@ def plan(shards: Shards, *, epochs: float, batch_tokens: int, max_tokens: int | 
     for pack in _order(len(sizes), seed):
         if spent + tokens[pack] > budget and (steps or current):
             break
-        if current and sum(tokens[p] for p in current) + tokens[pack] > batch_tokens:
+        if current and (pack in current or sum(tokens[p] for p in current) + tokens[pack] > batch_tokens):
             steps.append(tuple(current))
             current = []
         current.append(pack)

@@ -21,6 +21,7 @@ STOREYS = [
     {"model"},
     {"tokens", "text", "hub"},
     {"recipe"},
+    {"compiler"},
     {"artefact"},
     {"errors"},
 ]

@@ -165,6 +165,11 @@ def _training(lines: Commented, found: Found, settings: Settings) -> None:
     packs = settings.batch_tokens // settings.max_length
     step = f"tokens of a step: {packs} {'pack' if packs == 1 else 'packs'} of {settings.max_length}"
     lines.put(1, "batch_tokens", settings.batch_tokens, f"{step}; about {settings.num_steps} steps")
+    if settings.micro_batch_tokens is None:
+        lines.put(1, "micro_batch_tokens", None, "one pack is computed at a time; more is faster and takes more memory")
+    else:
+        why = "tokens computed at a time, what rows begin with alike once; null is slower and takes less memory"
+        lines.put(1, "micro_batch_tokens", settings.micro_batch_tokens, why)
     lines.put(1, "precision", "bf16", "matrix products; adapters and sums stay in fp32")
     lines.put(1, "checkpoint_every_steps", 20, "a kill costs at most so many steps")
     lines.put(1, "seed", found.seed, "of the adapters' first values and the order")

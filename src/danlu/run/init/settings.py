@@ -13,6 +13,8 @@ _ROUND = 64  # lengths are rounded up to a multiple
 _SHORTEST = 256  # packs hold several rows, so a longer one costs nothing
 _DROPPED = 0.02  # share of tokens beyond which longer rows are split rather than dropped
 _STEP_TOKENS = 4096  # of one optimiser step at most
+_PASS_TOKENS = 2048  # computed at one time: of a model with 135M parameters some 1.5 GB
+_LARGE = 1e9  # parameters
 _STEPS = 40  # at least about so many, so that the schedule has a shape
 _BUDGET = 300_000  # tokens that a laptop's CPU trains on in some twenty minutes at 135M parameters
 _EPOCHS = ((50_000, 3.0), (150_000, 2.0))  # up to so many tokens, so many passes
@@ -42,6 +44,7 @@ class Settings:
     epochs: float
     max_tokens: int | None
     batch_tokens: int
+    micro_batch_tokens: int | None
     max_new_tokens: int
     num_tokens: int
 
@@ -77,9 +80,17 @@ def choose(measured: Measured) -> Settings:
         epochs=epochs,
         max_tokens=max_tokens,
         batch_tokens=packs * length,
+        micro_batch_tokens=_together(measured, packs * length, length),
         max_new_tokens=_rounded(percentile(measured.replies, 95), 16, *_REPLY),
         num_tokens=num_tokens,
     )
+
+
+def _together(measured: Measured, batch_tokens: int, length: int) -> int | None:
+    """Tokens of one forward pass, where that is more than a pack's: of a small model, whose activations are small."""
+    if measured.num_parameters >= _LARGE or min(batch_tokens, _PASS_TOKENS) // length < 2:
+        return None
+    return min(batch_tokens, _PASS_TOKENS)
 
 
 def fitting_length(measured: Measured) -> int:
