@@ -3,38 +3,31 @@
 D model width, L layers.
 Source: Radford et al. 2019 (GPT-2): normal weights, and the matrices that write into the stream smaller by √(2 L),
 because the stream sums up 2 L of what they write. The standard deviation 1/√(3 D) lets a matrix keep the size of what
-it multiplies, about, at any width (Glorot & Bengio 2010); at D = 768 it is GPT-2's 0.02. With a head start from
-counts (bigram.py), the writers are ten times smaller again: at first, layers shall hardly touch what is known.
+it multiplies, about, at any width (Glorot & Bengio 2010); at D = 768 it is GPT-2's 0.02.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from danlu.artefact import read_json
-from danlu.model import bigram
 from danlu.model.checkpoint import write_tensors
 from danlu.model.config import DecoderConfig
 from danlu.model.decoder import Decoder
 
 _WRITERS = ("o_proj.weight", "down_proj.weight")
-_QUIET = 0.1
 
 
 @torch.no_grad()
-def initial(config: DecoderConfig, seed: int, counts: Tensor | None = None) -> Decoder:
+def initial(config: DecoderConfig, seed: int) -> Decoder:
     """A decoder with fresh fp32 weights; the same seed gives the same bits on any machine.
 
     Each tensor is drawn from a generator of its own, so that another size of one does not change the others.
-    counts: (V, V), which token follows which, for a head start; its last bit depends on the machine and its threads.
     """
-    assert counts is None or not config.tied, "a tied head cannot tell what comes before from what comes after"
     decoder = Decoder(config)
     spread = 1 / math.sqrt(3 * config.width)
     for number, (name, parameter) in enumerate(decoder.named_parameters()):
@@ -44,22 +37,17 @@ def initial(config: DecoderConfig, seed: int, counts: Tensor | None = None) -> D
         drawn = np.random.default_rng([seed, number]).standard_normal(parameter.shape, np.float32)
         parameter.copy_(torch.from_numpy(drawn)).mul_(spread)
         if name.endswith(_WRITERS):
-            parameter.mul_((1.0 if counts is None else _QUIET) / math.sqrt(2 * config.num_layers))
-    if counts is not None:
-        embedding, head = bigram.fit(counts, config.width, seed)
-        decoder.model.embed_tokens.weight.copy_(embedding)
-        decoder.lm_head.weight.copy_(head)
+            parameter.div_(math.sqrt(2 * config.num_layers))
     return decoder
 
 
-def write_initial(folder: Path, seed: int, documents: Iterable[Sequence[int]] | None = None) -> None:
-    """Write model.safetensors for the config.json in `folder`. documents: ids to count for a head start.
+def write_initial(folder: Path, seed: int) -> None:
+    """Write model.safetensors for the config.json in `folder`.
 
     In bf16, as every checkpoint of danlu's: training takes fp32 masters from it, and a random number that is rounded
     is a random number still. Raises CheckpointError for a config.json that danlu's decoder does not know.
     """
     config = DecoderConfig.from_hf(read_json(folder / "config.json"))
-    counts = None if documents is None else bigram.count(documents, config.vocab_size)
-    decoder = initial(config, seed, counts)
+    decoder = initial(config, seed)
     state = {name: value.detach().bfloat16().contiguous() for name, value in decoder.state_dict().items()}
     write_tensors(folder / "model.safetensors", state)

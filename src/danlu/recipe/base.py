@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from danlu.recipe.section import Section
-
-MOST_COUNTED = 8192  # tokens: 256 MB of counts
 
 
 class OpenBase(Section):
@@ -29,13 +27,10 @@ class FreshBase(Section):
 
     depth: int = Field(ge=1, le=64)
     """The one dial: layers, and with them every size and rate that the recipe leaves open."""
-    vocab_size: int = Field(default=4096, ge=320, le=262_144)
+    vocab_size: int = Field(default=2048, ge=320, le=262_144)
     """Tokens of the byte-level BPE tokenizer: 256 bytes, one that ends a text, and merges."""
     seed: int = 0
     """Seed of the first weights."""
-    start: Literal["bigrams", "random"] | None = None
-    """`bigrams`: embedding and head begin with what counts of the text say about the next token (model/bigram.py);
-    `random`: with noise. Null takes counts for up to 4,096 tokens, where they are cheap."""
     licence: str = "own"
     """Licence of the model; what its text allows is yours to judge."""
     width: int | None = Field(default=None, ge=16, le=16_384, multiple_of=2)
@@ -44,15 +39,6 @@ class FreshBase(Section):
     """Attention heads, each width / num_heads wide; null follows from width."""
     ffn_width: int | None = Field(default=None, ge=16, le=65_536)
     """Width of the feed-forward part; null follows from width."""
-
-    @model_validator(mode="after")
-    def _counts_fit_into_memory(self) -> FreshBase:
-        if self.start == "bigrams" and self.vocab_size > MOST_COUNTED:
-            raise ValueError(
-                f"start: bigrams counts vocab_size x vocab_size pairs, and {self.vocab_size:,} tokens are too many; "
-                f"{MOST_COUNTED:,} are the most. Set start: random, or a smaller vocab_size"
-            )
-        return self
 
     @model_validator(mode="after")
     def _heads_divide_the_width(self) -> FreshBase:

@@ -7,8 +7,7 @@ than the text gives in four epochs: after that, new text is worth much more (Mue
 Batch and rate: the laws of Bi et al. 2024 (DeepSeek LLM, arXiv 2401.02954, section 3), B = 0.292 C^0.3271 and
 0.3118 C^-0.125; but a step of at most T/1500 tokens, because a short run needs steps more than it needs quiet
 gradients, and then a rate smaller by the root of what the batch is smaller (Malladi et al. 2022, arXiv 2205.10287). The
-laws were fitted at C of 1e17 and more; at 1e13 smaller steps did much better here. A start from counts is gentler by a
-third: with the full rate, the first steps forget more than they learn (docs/model.md).
+laws were fitted at C of 1e17 and more; at 1e13 smaller steps did much better here.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -27,10 +26,8 @@ HEAD_WIDTH = 64
 TOKENS_PER_PARAMETER = 20
 EPOCHS = 4.0
 STEPS = 1500
-BYTES_PER_TOKEN = 3.4  # of English, with a vocabulary of 4,096
-COUNTED = 4096  # tokens of a vocabulary whose pairs are counted in seconds
+BYTES_PER_TOKEN = 3.2  # of English, with a vocabulary of some thousands
 WEIGHT_DECAY = 0.1  # as in GPT-3 (Brown et al. 2020, arXiv 2005.14165)
-_GENTLER = 2 / 3
 _BATCHES = range(9, 21)  # as powers of two
 _PASS = 4096  # tokens of one forward pass: more is no faster
 _UNTIED_FROM = 1 << 30  # parameters in layers: beside so many, a second matrix of embeddings is little
@@ -45,7 +42,6 @@ class Shape:
     num_heads: int
     ffn_width: int
     vocab_size: int
-    start: Literal["bigrams", "random"]
 
     @classmethod
     def of(cls, base: FreshBase) -> Shape:
@@ -57,7 +53,6 @@ class Shape:
             num_heads=base.num_heads or _heads(width),
             ffn_width=base.ffn_width or _multiple(8 * width / 3, HEAD_WIDTH),  # SwiGLU has three matrices, not two
             vocab_size=base.vocab_size,
-            start=base.start or ("bigrams" if base.vocab_size <= COUNTED else "random"),
         )
 
     @property
@@ -69,14 +64,8 @@ class Shape:
 
     @property
     def tied(self) -> bool:
-        """Whether the head is the embedding, as where it would be a large part of a small model.
-
-        Counts tell what comes before a token from what comes after it, so a start from them needs two matrices.
-        """
-        return (
-            self.start == "random"
-            and self.num_layers * self.width * (4 * self.width + 3 * self.ffn_width) < _UNTIED_FROM
-        )
+        """Whether the head is the embedding, as where it would be a large part of a small model."""
+        return self.num_layers * self.width * (4 * self.width + 3 * self.ffn_width) < _UNTIED_FROM
 
     def config(self, max_positions: int, eos_id: int) -> dict[str, Any]:
         """As Hugging Face's config.json of a Llama has it."""
@@ -118,8 +107,7 @@ def lr(shape: Shape, num_tokens: int) -> float:
     """Peak learning rate, to two figures, for a training of so many tokens."""
     best = 0.3118 * _flops(shape, num_tokens) ** -0.125
     smaller = min(1.0, batch_tokens(shape, num_tokens) / _best_batch(shape, num_tokens))
-    gentler = _GENTLER if shape.start == "bigrams" else 1.0
-    return float(f"{gentler * best * math.sqrt(smaller):.2g}")
+    return float(f"{best * math.sqrt(smaller):.2g}")
 
 
 def chosen(shape: Shape, num_tokens: int) -> dict[str, Any]:
@@ -141,7 +129,7 @@ def filled(values: Mapping[str, Any]) -> dict[str, Any]:
         shape = Shape.of(FreshBase.model_validate(values["base"]))
     except ValidationError:
         return dict(values)
-    sizes = {"width": shape.width, "num_heads": shape.num_heads, "ffn_width": shape.ffn_width, "start": shape.start}
+    sizes = {"width": shape.width, "num_heads": shape.num_heads, "ffn_width": shape.ffn_width}
     training = values.get("training")
     limit = training.get("max_tokens") if isinstance(training, Mapping) else None
     num_tokens = limit if isinstance(limit, int) and limit > 0 else tokens(shape)

@@ -17,7 +17,6 @@ from danlu.errors import DataError, RecipeError
 from danlu.hub import Resolved
 from danlu.hub.folder import describe
 from danlu.recipe import FileSource, FreshBase, Recipe, scratch
-from danlu.run.machine import prepare_torch
 from danlu.tokens import Tokenizer
 from danlu.tokens.bpe import END_OF_TEXT, train_bpe
 
@@ -52,15 +51,9 @@ def write_fresh(recipe: Recipe, folder: Path) -> None:
 
     base = recipe.base
     assert isinstance(base, FreshBase)
-    assert recipe.threads is not None, "a settled recipe names its threads"
-    prepare_torch(recipe.threads)
     folder.mkdir(exist_ok=True)
-    texts = _describe(recipe, Path(), folder)
-    tokenizer = Tokenizer.from_folder(folder)
-    border = tokenizer.begin_id
-    assert border is not None
-    documents = ([border, *tokenizer.encode(text), border] for text in texts)
-    write_initial(folder, base.seed, documents if base.start == "bigrams" else None)
+    _describe(recipe, Path(), folder)
+    write_initial(folder, base.seed)
 
 
 def resolved_fresh(base: FreshBase, folder: Path) -> Resolved:
@@ -78,8 +71,8 @@ def planned_fresh(recipe: Recipe, root: Path) -> Iterator[Resolved]:
         yield Resolved(folder, _source(recipe.base), recipe.base.licence, sha256="")
 
 
-def _describe(recipe: Recipe, root: Path, folder: Path) -> list[str]:
-    """Write all but the weights; returns the training texts."""
+def _describe(recipe: Recipe, root: Path, folder: Path) -> None:
+    """Write all but the weights."""
     base = recipe.base
     assert isinstance(base, FreshBase)
     if recipe.data.form != "text":
@@ -99,7 +92,6 @@ def _describe(recipe: Recipe, root: Path, folder: Path) -> list[str]:
         folder / "danlu.json",
         {"schema": "danlu/base-1", "source": _source(base), "licence": base.licence, "dequantised": None},
     )
-    return texts
 
 
 def _source(base: FreshBase) -> str:

@@ -1,4 +1,4 @@
-"""What documents begin with alike is computed once, and nothing else changes: loss and gradient are those of each alone."""
+"""What documents begin with alike is computed once, and loss and gradient are those of each alone."""
 
 import numpy as np
 import pytest

@@ -9,7 +9,6 @@ from typing import Any
 from danlu.artefact import hash_value, read_json, write_json
 from danlu.hub import Resolved, resolve
 from danlu.recipe import FreshBase
-from danlu.run.fingerprint import library_versions
 from danlu.run.fresh import resolved_fresh, text_facts, write_fresh
 from danlu.run.stage import Context, Stage
 from danlu.tokens import Renderer
@@ -23,19 +22,12 @@ _FRESH = "fresh"  # the folder of a fresh model, within the stage's
 def _facts(context: Context) -> dict[str, Any]:
     """A folder may change under its name, so its content is looked at each time; wheels and revisions are pinned.
 
-    A fresh base depends on the text that its tokenizer is trained on, and its last bit on the machine.
+    A fresh base depends on the text that its tokenizer is trained on.
     """
     base = context.recipe.base
     written = base.model_dump(mode="json")
     if isinstance(base, FreshBase):
-        recipe = context.recipe
-        return {
-            "recipe": written,
-            "text": text_facts(recipe),
-            "hardware": recipe.hardware,
-            "threads": recipe.threads,
-            "torch": library_versions("torch"),
-        }
+        return {"recipe": written, "text": text_facts(context.recipe)}
     path = Path(base.model)
     content = resolve(base.model).sha256 if path.exists() else None
     template = None if base.chat_template is None else Path(base.chat_template).read_text(encoding="utf-8")
