@@ -20,11 +20,12 @@ from danlu.recipe import Training
 StageName = Literal["base", "items", "data", "train", "evaluate", "report"]
 STAGES: tuple[StageName, ...] = ("base", "items", "data", "train", "evaluate", "report")
 
-_STEP_TRAFFIC = 12.0  # bytes that a step's element-wise operations move, for each byte that autograd keeps
+# bytes that a step's element-wise operations move, for each byte that autograd keeps: compiled, or one after the other
+_STEP_TRAFFIC = {"cpu": 6.0, "gpu": 12.0}
 _FORWARD_TRAFFIC = 1.0  # the same of a forward pass alone
-_LOGIT_TRAFFIC = 120.0  # bytes moved for each logit of the loss, forward and backward
+_LOGIT_TRAFFIC = {"cpu": 12.0, "gpu": 120.0}  # bytes moved for each logit of the loss, forward and backward
 _OPTIMISER_TRAFFIC = 80.0  # bytes moved for each trained parameter by clipping and AdamW
-_STEP_OPS, _FORWARD_OPS = 220, 40  # operations started for each layer and micro-batch
+_STEP_OPS, _FORWARD_OPS = 150, 40  # operations started for each layer and micro-batch
 _CACHE_TRAFFIC = 5.0  # bytes that a decoding step moves for each byte of the cache: it is read, and scored in fp32
 _SCORE_TRAFFIC = 60.0  # bytes moved for each score of a query and a key, masked and in fp32
 _FORWARD_LOGIT_TRAFFIC = 16.0  # bytes moved for each logit that is only read
@@ -110,8 +111,8 @@ def _take(shapes: Shapes, training: Training, steps: Steps, document: float, dev
     """Steps of an optimiser."""
     kept = shapes.num_layers * activation_bytes_per_token(shapes, training)
     moved = (
-        _STEP_TRAFFIC * kept * steps.tokens
-        + _LOGIT_TRAFFIC * shapes.vocab_size * steps.supervised
+        _STEP_TRAFFIC[device.kind] * kept * steps.tokens
+        + _LOGIT_TRAFFIC[device.kind] * shapes.vocab_size * steps.supervised
         + _OPTIMISER_TRAFFIC * shapes.trained_parameters(training) * steps.count
         + 6.0 * shapes.num_parameters * steps.micro_batches
     )
