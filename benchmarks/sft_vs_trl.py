@@ -8,7 +8,7 @@ first, which warms up (imports, loading and compiling are left out on both sides
 process. `same_work`: every document and every learned place is the same, as seen by the model's side of each collator;
 the adapters have as many parameters; and the losses, of all steps and of the last third, differ no more than seeds do.
 
-    python benchmarks/sft_vs_trl.py [--quick] [--json] [--threads N] [--python PATH] [--rounds N]
+    python benchmarks/sft_vs_trl.py [--quick] [--json] [--threads N] [--python PATH] [--rounds N] [--steps N]
 
 TRL gets an environment of its own in the cache folder, made the first time; --python names an existing interpreter.
 """
@@ -199,6 +199,7 @@ def parsed():
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--threads", type=int, default=this_machine().physical_cores)
     parser.add_argument("--python", help="an interpreter that has TRL, instead of a fresh environment")
+    parser.add_argument("--steps", type=int, help="steps of a turn (all; 4 with --quick)")
     parser.add_argument("--rounds", type=int, help="turns of either side (3; 2 with --quick)")
     return parser.parse_args()
 
@@ -207,7 +208,7 @@ def raced(race, options, say):
     variants = tried(race, QUICK if options.quick else VARIANTS, WARM_UP + 1, say)
     able = {name: found for name, found in variants.items() if "failed" not in found}
     best = max(able, key=lambda name: able[name]["tokens_per_cpu_s"])
-    until = 4 if options.quick else None
+    until = options.steps or (4 if options.quick else race.steps)
     leanest = min(able, key=lambda name: able[name]["peak_memory_bytes"])
     ours, peer, gemm = [], [], []
     for seed in range(options.rounds or (2 if options.quick else 3)):
@@ -238,7 +239,7 @@ def raced(race, options, say):
         "leanest": leanest,
         "curves": {"danlu": [side["losses"] for side in ours], "trl": [side["losses"] for side in peer]},
         "threads": race.threads,
-        "steps": {"raced": until or race.steps, "of": race.steps},
+        "steps": {"raced": until, "of": race.steps},
         "gflop_per_token": flop / 1e9,
         "gemm_bf16_gflop_per_cpu_s": ceiling,
         "machine": this_machine().name,

@@ -21,7 +21,7 @@ from danlu.model import kernels
 from danlu.model.kernels import Layout, gather, scatter
 from danlu.model.rope import Rope
 
-_BLOCK = 64
+_BLOCK = 128
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, rope: Rope, layouts: Sequence[Layout]) -> Tensor:
