@@ -54,13 +54,19 @@ def settle(recipe: Recipe, root: Path) -> Recipe:
 
 
 def fit_to_text(recipe: Recipe, root: Path) -> Recipe:
-    """What a fresh base's depth chose for training, now that there is text to look at: no more than it gives."""
+    """What a fresh base's depth chose for training, now that there is text to look at: no more than it gives.
+
+    Raises RecipeError for a text that is not there.
+    """
     if not isinstance(recipe.base, FreshBase):
         return recipe
     size = 0.0
-    for source in recipe.data.sources:
+    for index, source in enumerate(recipe.data.sources):
         if isinstance(source, FileSource):
-            size += source.share * (root / source.path).stat().st_size
+            path = root / source.path
+            if not path.is_file():
+                raise RecipeError(f"data.sources.{index}.path: there is no file {path}.")
+            size += source.share * path.stat().st_size
         elif isinstance(source, PassageSource):
             size += source.share * PASSAGE_BYTES[source.passages]
     written = recipe.model_dump(mode="json")

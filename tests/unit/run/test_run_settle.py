@@ -50,6 +50,21 @@ def test_a_file_that_is_not_there_is_said_before_anything_is_done(recipe, tmp_pa
         settled(recipe)
 
 
+def test_a_text_that_is_not_there_is_said_by_plan_too(tmp_path):
+    path = tmp_path / "fresh.yaml"
+    path.write_text(
+        "name: fresh\nbase: {depth: 1}\ndata: {form: text, sources: [{name: mine, path: mine.txt, licence: own}]}\n"
+        "evaluation: {scenario: {kind: text}}\n"
+    )
+    with pytest.raises(RecipeError, match=r"data\.sources\.0\.path: there is no file .*mine\.txt"):
+        room.fit_to_text(load(path), tmp_path)
+
+
+def test_ranks_share_threads_evenly(recipe):
+    with pytest.raises(RecipeError, match="2 ranks cannot share 3 threads evenly"):
+        settled(recipe, "threads=3", "ranks=2")
+
+
 def test_a_base_that_is_not_there_is_said_too(recipe):
     with pytest.raises(LocatorError, match="no such base"):
         settled(recipe, "base.model=nowhere")
