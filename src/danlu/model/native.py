@@ -28,11 +28,14 @@ _SIGNATURES = {
 
 @functools.cache
 def library() -> ctypes.CDLL | None:
-    """The compiled kernels; None without a compiler."""
+    """The compiled kernels; None without a compiler, or where what it made cannot be loaded (its OpenMP is gone)."""
     path = compiled(_SOURCE)
     if path is None:
         return None
-    found = ctypes.CDLL(str(path))
+    try:
+        found = ctypes.CDLL(str(path))
+    except OSError:
+        return None
     for name, arguments in _SIGNATURES.items():
         function = getattr(found, name)
         function.argtypes, function.restype = arguments, None

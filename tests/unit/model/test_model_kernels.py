@@ -109,6 +109,19 @@ def test_cross_entropy_and_its_gradient_are_torchs(monkeypatch):
 
 
 @compiled
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 40), st.integers(1, 90), st.sampled_from([1, 2]))
+def test_a_result_depends_neither_on_its_place_nor_on_threads(start, count, threads):
+    gate, up, weight = made(200), made(200, seed=1), made(33, seed=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch, "get_num_threads", lambda: threads)
+        part = kernels.swiglu(gate[start : start + count].clone(), up[start : start + count].clone())
+        rows = kernels.norm(made(200, 33)[start : start + count].clone(), weight, 1e-5)[0]
+    assert torch.equal(part, kernels.swiglu(gate, up)[start : start + count])
+    assert torch.equal(rows, kernels.norm(made(200, 33), weight, 1e-5)[0][start : start + count])
+
+
+@compiled
 def test_what_is_not_a_number_stays_one():
     x = made(4, 32)
     x[1, 3] = float("nan")
