@@ -19,7 +19,8 @@ class EnoughError(Exception):
 
 
 def fed(context):
-    """What the model is given: {tokens, cells, supervised, documents} of each step."""
+    """What the model is given: {tokens, cells, supervised, documents} of each step. Cells are what is computed: what
+    documents begin with alike stands in a micro-batch once."""
     from danlu.training.batches import micro_batches
 
     training = context.recipe.training
@@ -27,18 +28,32 @@ def fed(context):
     steps = []
     for packs in planned.steps:
         micros = micro_batches(shards, packs, training.micro_batch_tokens)
-        tokens, supervised = sum(len(m.ids) for m in micros), sum(len(m.predicting) for m in micros)
-        documents = [found for micro in micros for found in keys_of(micro)]
-        steps.append({"tokens": tokens, "cells": tokens, "supervised": supervised, "documents": documents})
+        documents = iter([document for pack in packs for document in shards.pack(pack)])
+        seen = [found for micro in micros for found in given(micro, documents)]
+        steps.append(
+            {
+                "tokens": sum(len(ids) for ids, _ in seen),
+                "cells": sum(len(micro.ids) for micro in micros),
+                "supervised": sum(len(micro.predicting) for micro in micros),
+                "documents": [key(ids, places) for ids, places in seen],
+            }
+        )
     return steps
 
 
-def keys_of(micro):
-    """Of each document that the model gets."""
-    learned, start = set((micro.predicting + 1).tolist()), 0
-    for length in micro.lengths:
-        yield key(micro.ids[start : start + length], [i for i in range(length) if start + i in learned])
-        start += length
+def given(micro, documents):
+    """(tokens, places whose token is learned) of each document as the micro-batch holds it."""
+    from danlu.training.batches import MicroBatch
+
+    done = 0
+    for tokens, document in zip(micro.attention().documents, documents, strict=False):
+        places = MicroBatch.of([document]).predicting + 1
+        part = slice(done, done + len(places))
+        assert micro.predicting[part].equal(tokens[places - 1])
+        assert micro.targets[part].equal(micro.ids[tokens][places])
+        done += len(places)
+        yield micro.ids[tokens], places.tolist()
+    assert done == len(micro.predicting)
 
 
 def initialised_with(seed):
