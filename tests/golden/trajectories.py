@@ -2,9 +2,9 @@
 
     python tests/golden/trajectories.py            # both, or name them
 
-Everything comes from the recipe (data, base, algorithm) but for a few things. fp32: bf16 rounds so coarsely that after a
-few steps another kernel is as far away as another learning rate. Short rows and small steps: fifty steps in a minute.
-One thread.
+Everything comes from the recipe (data, base, algorithm) but for a few things. fp32: bf16 rounds so coarsely that after
+a few steps another kernel is as far away as another learning rate. Short rows and small steps: fifty steps in a
+minute. One thread.
 """
 
 import json
