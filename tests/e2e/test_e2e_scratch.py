@@ -1,12 +1,10 @@
 """A model from scratch, from a text file to its report; and what the same command does when little has changed."""
 
 import json
-import os
 import random
-import subprocess
-import sys
 
 import pytest
+from command import danlu
 
 pytestmark = pytest.mark.slow
 
@@ -33,18 +31,6 @@ def story(rng):
     """Sentences about three things out of 34, so that documents differ and yet have a language in common."""
     things = rng.sample(WORDS, 3)
     return "\n".join(f"The {rng.choice(things)} is near the {rng.choice(things)} of Ann." for _ in range(6))
-
-
-def danlu(folder, *arguments):
-    program = "from danlu.cli import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", program, *arguments],
-        cwd=folder,
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
 
 
 def run(folder, *overrides):

@@ -1,12 +1,10 @@
 """The tutor from its real base to its report, shortened; and what the same command does when little has changed."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command import danlu
 
 ROOT = Path(__file__).parents[2]
 SHORT = [
@@ -18,18 +16,6 @@ SHORT = [
     "threads=1",
 ]
 STAGES = ["base", "items", "plan", "data", "train", "evaluate", "report"]
-
-
-def danlu(folder, *arguments):
-    program = "from danlu.cli import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", program, *arguments],
-        cwd=folder,
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
 
 
 def run(folder, *overrides):

@@ -49,7 +49,7 @@ class PackedAttention:
         self.documents = [o if s is None else torch.cat((s, o)) for s, o in zip(shared, own, strict=True)]
         """Tokens (·,) of the stream that make up each document."""
         self.positions = torch.cat(
-            [torch.arange(len(d))[-len(o) :] for d, o in zip(self.documents, own, strict=True)]
+            [torch.arange(len(d) - len(o), len(d)) for d, o in zip(self.documents, own, strict=True)]
         )  # (T,)
         several = torch.zeros(ends[-1], dtype=torch.bool)  # (T,) seen by more than one document
         for beginning in shared:

@@ -78,13 +78,12 @@ class _Shared:
 
     def scatter(self, laid: Tensor, layout: Layout) -> None:
         scatter(laid.to(self._stream.dtype), layout.single, self._rope, self._stream)
-        if not layout.several:
+        if layout.several is None:
             return
-        several = (layout.token >= 0) & (layout.single < 0)
-        rows = laid.unflatten(0, (len(several), -1)).transpose(1, 2)[several]  # (·, G, K)
+        rows = laid.unflatten(0, (len(layout.token), -1)).transpose(1, 2)[layout.several]  # (·, G, K)
         if self._sum is None:
             self._sum = rows.new_zeros(self._stream.shape)
-        self._tokens.append(layout.token[several])
+        self._tokens.append(layout.token[layout.several])
         self._sum.index_add_(0, self._tokens[-1], rows)
 
     def finish(self) -> None:

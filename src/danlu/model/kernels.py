@@ -78,14 +78,14 @@ class Layout:
     """Documents of similar length laid side by side, heads before positions: what batched products want.
 
     Each (N, L): `token` of the stream at each place, -1 where padding stands. `own` leaves out, too, what a document
-    sees but another one holds; `single` leaves out all tokens that several documents see. several: whether there
-    are any.
+    sees but another one holds; `single` leaves out all tokens that several documents see, the places of which are
+    `several`, None where there are none.
     """
 
     token: Tensor
     own: Tensor
     single: Tensor
-    several: bool
+    several: Tensor | None
 
     @classmethod
     def of(cls, documents: Sequence[Tensor], held: Sequence[int], several: Tensor) -> Layout:
@@ -94,7 +94,8 @@ class Layout:
         first = torch.tensor([len(d) - h for d, h in zip(documents, held, strict=True)])
         own = torch.where(torch.arange(token.shape[1]) < first[:, None], -1, token)
         single = torch.where(several[token.clamp(min=0)], -1, token)
-        return cls(token, own, single, bool((single != token).any()))
+        places = single != token
+        return cls(token, own, single, places if places.any() else None)
 
 
 def gather(token: Tensor, stream: Tensor, groups: int, rope: Rope | None) -> Tensor:

@@ -88,10 +88,11 @@ def prepare_libraries() -> None:
     for variable in _KERNEL_CACHES:
         os.environ.setdefault(variable, str(_KERNELS))
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    library = ctypes.CDLL(None)
     for variable, (option, size) in _MALLOC.items():
         os.environ.setdefault(variable, str(size))
-        if hasattr(ctypes.CDLL(None), "mallopt"):
-            ctypes.CDLL(None).mallopt(option, int(os.environ[variable]))
+        if hasattr(library, "mallopt"):
+            library.mallopt(option, int(os.environ[variable]))
 
 
 def prepare_torch(threads: int) -> None:
