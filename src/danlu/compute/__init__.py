@@ -1,10 +1,10 @@
 """The plan of a run: hardware catalogue, memory, time, money. Torch-free, and answered in well under a second."""
 
-from danlu.compute.calibration import Calibration, Ratio
 from danlu.compute.catalogue import CATALOGUE, ISAS, Device, Isa, cpu, find
-from danlu.compute.model import Shapes
-from danlu.compute.planner import Plan, StageTime, plan
-from danlu.compute.workload import Questions, Scoring, Workload
+from danlu.compute.local.calibration import Calibration, Ratio
+from danlu.compute.local.planner import Plan, StageTime, plan
+from danlu.compute.local.shapes import Shapes
+from danlu.compute.local.workload import Questions, Scoring, Workload
 
 __all__ = [
     "CATALOGUE",

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from plan_material import LAPTOP, SMOLLM2, training, workload
 
 from danlu.compute import Calibration, Ratio, plan
-from danlu.compute.calibration import VERSION
+from danlu.compute.local.calibration import VERSION
 
 
 def past(described, factor=1.0, memory=1.0, hardware=LAPTOP.name):

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from plan_material import LAPTOP, LLAMA_8B, SMOLLM2, training, workload
 
 from danlu.compute import CATALOGUE, Questions, Shapes
-from danlu.compute.memory import kept_bytes, memory
+from danlu.compute.local.memory import kept_bytes, memory
 
 TINY = {
     "model_type": "llama",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from danlu.artefact import read_json, write_jsonl, write_text
-from danlu.compute.model import Shapes
+from danlu.compute.local.shapes import Shapes
 from danlu.data.row import Row
 from danlu.errors import DataError, RecipeError
 from danlu.hub import Resolved, parse, resolve

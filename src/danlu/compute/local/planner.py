@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from danlu.compute import time as clock
-from danlu.compute.advice import improvements, remedies
-from danlu.compute.calibration import VERSION, Calibration, Ratio
 from danlu.compute.catalogue import CATALOGUE, Device
-from danlu.compute.formulas import FORMULAS
-from danlu.compute.memory import memory
-from danlu.compute.model import Shapes
-from danlu.compute.workload import Workload
+from danlu.compute.local import time as clock
+from danlu.compute.local.advice import improvements, remedies
+from danlu.compute.local.calibration import VERSION, Calibration, Ratio
+from danlu.compute.local.formulas import FORMULAS
+from danlu.compute.local.memory import memory
+from danlu.compute.local.shapes import Shapes
+from danlu.compute.local.workload import Workload
 from danlu.recipe import Training
 
 SCHEMA = "danlu/plan-1"
@@ -212,10 +212,10 @@ def _cost(device: Device, time_s: float) -> dict[str, Any] | None:
     if device.kind == "cpu":
         kilowatt_hours = device.watts * time_s / 3.6e6
         return {"usd": kilowatt_hours * _USD_PER_KWH, "basis": f"electricity at {_USD_PER_KWH:.2f} USD a kWh"}
-    if device.rent_usd_h is None:
+    if device.price.rent_usd_h is None:
         return None
-    usd = device.rent_usd_h * time_s / 3600
-    return {"usd": usd, "basis": f"rent at {device.rent_usd_h:.2f} USD an hour ({device.rent_date})"}
+    usd = device.price.rent_usd_h * time_s / 3600
+    return {"usd": usd, "basis": f"rent at {device.price.rent_usd_h:.2f} USD an hour ({device.price.rent_date})"}
 
 
 def _elsewhere(shapes: Shapes, training: Training, workload: Workload, device: Device) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from danlu.compute.catalogue import Device, Precision
-from danlu.compute.memory import activation_bytes_per_token, micro_batch
-from danlu.compute.model import Flops, Shapes
-from danlu.compute.workload import Questions, Scoring, Workload
+from danlu.compute.local.memory import activation_bytes_per_token, micro_batch
+from danlu.compute.local.shapes import Flops, Shapes
+from danlu.compute.local.workload import Questions, Scoring, Workload
 from danlu.recipe import Training
 
 StageName = Literal["base", "items", "data", "train", "evaluate", "report"]
@@ -87,7 +87,7 @@ class Steps:
 
 def _work(device: Device, precision: Precision, flops: Flops, moved: float, ops: float) -> Seconds:
     return Seconds(
-        products=flops.matrices / (device.flops_per_s(precision) * device.efficiency),
+        products=flops.matrices / (device.reached_flops_per_s(precision)),
         attention=flops.attention / device.attention_flops_per_s,
         bytes=moved / device.memory_bytes_per_s,
         host=ops * device.op_s,
@@ -146,7 +146,7 @@ def _answer(shapes: Shapes, precision: Precision, questions: Questions, batch: i
     wide = 1 if precision == "bf16" else 2
     read = wide * (2.0 * weights + _CACHE_TRAFFIC * together * context * shapes.kv_bytes_per_token)
     step = Seconds(
-        products=2.0 * weights * together / (device.flops_per_s(precision) * device.efficiency),
+        products=2.0 * weights * together / (device.reached_flops_per_s(precision)),
         bytes=read / device.memory_bytes_per_s,
         host=_FORWARD_OPS * shapes.num_layers * device.op_s,
     )

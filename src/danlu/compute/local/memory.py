@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from danlu.compute.catalogue import Device
-from danlu.compute.model import Shapes
-from danlu.compute.workload import Workload
+from danlu.compute.local.shapes import Shapes
+from danlu.compute.local.workload import Workload
 from danlu.recipe import Lora, Training
 
 Phase = Literal["train", "save", "evaluate"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from danlu.compute import time as clock
 from danlu.compute.catalogue import CATALOGUE, Device
-from danlu.compute.memory import memory
-from danlu.compute.model import Shapes
-from danlu.compute.workload import Workload
+from danlu.compute.local import time as clock
+from danlu.compute.local.memory import memory
+from danlu.compute.local.shapes import Shapes
+from danlu.compute.local.workload import Workload
 from danlu.recipe import Lora, Training
 
 _WORTHWHILE = 0.85  # an improvement is named where training takes at most this share of its time

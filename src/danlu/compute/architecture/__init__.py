@@ -1,0 +1,7 @@
+"""How large a language model is, and what a token costs it."""
+
+from danlu.compute.architecture.known import KNOWN
+from danlu.compute.architecture.names import find, lookup
+from danlu.compute.architecture.shapes import Architecture, Experts, Latent, Matrix
+
+__all__ = ["KNOWN", "Architecture", "Experts", "Latent", "Matrix", "find", "lookup"]

@@ -1,0 +1,1 @@
+"""Faults, power, money, scaling: what surrounds a run."""

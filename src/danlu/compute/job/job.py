@@ -1,0 +1,104 @@
+"""A training job as a planner sees it, whoever's software carries it out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from danlu.compute.architecture.shapes import Architecture
+from danlu.compute.catalogue.cluster import Cluster
+from danlu.compute.catalogue.device import Precision
+from danlu.compute.job.layout import Layout
+
+Method = Literal["pretrain", "full", "lora", "qlora", "dpo", "reward", "ppo", "grpo"]
+Quant = Literal["none", "int8", "nf4", "gptq"]
+Recompute = Literal["none", "selective", "full"]
+Optimiser = Literal["adamw", "adamw8bit", "adafactor", "lion", "muon", "sgd", "galore"]
+Loss = Literal["full", "chunked", "fused"]
+Counter = Literal["allocated", "reserved", "nvidia-smi"]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows of a step.
+
+    seq_len: tokens of a row, padding included. sequences: rows of an optimiser step over all devices. micro: rows of
+    one forward pass on one data-parallel rank. longest: tokens of the longest row met, which decides memory;
+    mean: of the rows computed on average, which decides time; both seq_len unless told. document: mean length of
+    the documents that attention sees (packed rows that do not attend across documents), seq_len unless told.
+    """
+
+    seq_len: int
+    sequences: int
+    micro: int = 1
+    longest: float | None = None
+    mean: float | None = None
+    document: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What is trained, and how the base rests in memory. targets: matrices that get an adapter, () is all linear."""
+
+    method: Method = "pretrain"
+    rank: int = 16
+    targets: tuple[str, ...] = ()
+    quant: Quant = "none"
+
+    @property
+    def adapted(self) -> bool:
+        """Whether the base's own weights stay as they are."""
+        return self.method in {"lora", "qlora"} or self.quant != "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Numerics:
+    """Precisions. compute: of products. weights, gradients: as they rest in memory. masters: fp32 copies of weights."""
+
+    compute: Precision = "bf16"
+    weights: Precision = "bf16"
+    gradients: Precision = "fp32"
+    masters: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Software:
+    """What carries the job out.
+
+    framework: lower-case name ("megatron", "torchtitan", "hf-trainer", "torchtune", "litgpt", "llm-foundry", ...).
+    year: of the release, as a covariate. attention: "flash" (nothing quadratic is kept) or "eager". compiled: by
+    torch.compile or fused kernels. loss: whether logits exist whole in fp32, by chunks, or never. counter: what
+    memory was read from.
+    """
+
+    framework: str = ""
+    year: float = 2025.0
+    attention: Literal["flash", "eager"] = "flash"
+    compiled: bool = False
+    loss: Loss = "full"
+    counter: Counter = "allocated"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All that decides memory and time of one optimiser step."""
+
+    architecture: Architecture
+    cluster: Cluster
+    batch: Batch
+    layout: Layout = field(default_factory=Layout)
+    tuning: Tuning = field(default_factory=Tuning)
+    numerics: Numerics = field(default_factory=Numerics)
+    recompute: Recompute = "none"
+    optimiser: Optimiser = "adamw"
+    software: Software = field(default_factory=Software)
+
+    @property
+    def micro_batches(self) -> int:
+        """Forward passes of one data-parallel rank in a step, at least one."""
+        return max(1, round(self.batch.sequences / (self.batch.micro * self.layout.dp)))
+
+    @property
+    def tokens_per_step(self) -> float:
+        """Tokens of a step over all devices, as computed."""
+        return self.batch.sequences * (self.batch.mean or self.batch.seq_len)

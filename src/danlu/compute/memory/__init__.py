@@ -1,0 +1,1 @@
+"""Memory of a training job, item by item and phase by phase."""

@@ -1,0 +1,1 @@
+"""How long an optimiser step takes, as a sum that one can read."""

@@ -1,0 +1,1 @@
+"""Published runs beside what the planner says of them."""
