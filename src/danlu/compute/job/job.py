@@ -14,7 +14,7 @@ Method = Literal["pretrain", "full", "lora", "qlora", "dpo", "reward", "ppo", "g
 Quant = Literal["none", "int8", "nf4", "gptq"]
 Recompute = Literal["none", "selective", "full"]
 Optimiser = Literal["adamw", "adamw8bit", "adafactor", "lion", "muon", "sgd", "galore"]
-Loss = Literal["full", "chunked", "fused"]
+Loss = Literal["full", "kernel", "chunked", "fused"]
 Counter = Literal["allocated", "reserved", "nvidia-smi"]
 
 
@@ -38,27 +38,36 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """What is trained, and how the base rests in memory. targets: matrices that get an adapter, () is all linear."""
+    """What is trained, and how the base rests in memory.
+
+    targets: matrices that get an adapter, () is all linear. adapter: whether an adapter is trained in place of the
+    base where `method` does not say it (dpo, reward, ppo, grpo).
+    """
 
     method: Method = "pretrain"
     rank: int = 16
     targets: tuple[str, ...] = ()
     quant: Quant = "none"
+    adapter: bool = False
 
     @property
     def adapted(self) -> bool:
         """Whether the base's own weights stay as they are."""
-        return self.method in {"lora", "qlora"} or self.quant != "none"
+        return self.method in {"lora", "qlora"} or self.adapter or self.quant != "none"
 
 
 @dataclass(frozen=True, slots=True)
 class Numerics:
-    """Precisions. compute: of products. weights, gradients: as they rest in memory. masters: fp32 copies of weights."""
+    """Precisions. compute: of products. weights, gradients: as they rest in memory. masters: fp32 copies of weights.
+
+    reduced: of gradients on their way between devices; None is that of `gradients`.
+    """
 
     compute: Precision = "bf16"
     weights: Precision = "bf16"
     gradients: Precision = "fp32"
     masters: bool = True
+    reduced: Precision | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +76,8 @@ class Software:
 
     framework: lower-case name ("megatron", "torchtitan", "hf-trainer", "torchtune", "litgpt", "llm-foundry", ...).
     year: of the release, as a covariate. attention: "flash" (nothing quadratic is kept) or "eager". compiled: by
-    torch.compile or fused kernels. loss: whether logits exist whole in fp32, by chunks, or never. counter: what
-    memory was read from.
+    torch.compile or fused kernels. loss: whether logits exist whole in fp32, whole in the precision of products under
+    one kernel that puts their gradient in their place, by chunks, or never. counter: what memory was read from.
     """
 
     framework: str = ""
@@ -80,8 +89,21 @@ class Software:
 
 
 @dataclass(frozen=True, slots=True)
+class Savings:
+    """What fine-tuning does to spare memory.
+
+    in_backward: each gradient is used and freed as soon as it stands. paged: the optimiser's states may rest in the
+    host's memory. activation_offload: what recompute keeps rests there.
+    """
+
+    in_backward: bool = False
+    paged: bool = False
+    activation_offload: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
-    """All that decides memory and time of one optimiser step."""
+    """All that decides memory and time of one optimiser step. guesses: what nobody told, and had to be assumed."""
 
     architecture: Architecture
     cluster: Cluster
@@ -92,6 +114,7 @@ class Job:
     recompute: Recompute = "none"
     optimiser: Optimiser = "adamw"
     software: Software = field(default_factory=Software)
+    guesses: tuple[str, ...] = ()
 
     @property
     def micro_batches(self) -> int:
