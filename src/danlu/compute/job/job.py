@@ -115,6 +115,7 @@ class Job:
     optimiser: Optimiser = "adamw"
     software: Software = field(default_factory=Software)
     guesses: tuple[str, ...] = ()
+    savings: Savings = field(default_factory=Savings)
 
     @property
     def micro_batches(self) -> int:
