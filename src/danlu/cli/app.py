@@ -1,28 +1,46 @@
-"""The commands, each in a file of its own."""
+"""The commands, each in a file of its own. Only the one that is asked is imported: the others would cost a second."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
 
 from danlu import __version__
-from danlu.cli.chat import chat
-from danlu.cli.data import build
-from danlu.cli.generate import generate
-from danlu.cli.init import init
-from danlu.cli.plan import plan
-from danlu.cli.render import render
-from danlu.cli.run import run
-from danlu.cli.runs import review, runs, show
-from danlu.cli.schema import schema
-from danlu.cli.score import score
 
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    help="danlu: from data, compute and an algorithm to a language model that is proven worth shipping.",
-)
+HELP = "danlu: from data, compute and an algorithm to a language model that is proven worth shipping."
+COMMANDS = {  # where each lives
+    "init": "init",
+    "run": "run",
+    "show": "runs",
+    "runs": "runs",
+    "review": "runs",
+    "chat": "chat",
+    "render": "render",
+    "score": "score",
+    "generate": "generate",
+    "plan": "plan",
+    "schema": "schema",
+}
+
+
+def assemble(asked: str | None = None) -> typer.Typer:
+    """The application with the command of that name alone; with all of them where it is none of the above."""
+    app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=HELP)
+    app.callback()(about)
+    for name in [asked] if asked in COMMANDS else COMMANDS:
+        app.command()(_command(COMMANDS[name], name))
+    if asked not in COMMANDS:
+        data = typer.Typer(no_args_is_help=True, help="The data of a recipe alone.")
+        data.callback()(about_data)
+        data.command()(_command("data", "build"))
+        app.add_typer(data, name="data")
+    return app
+
+
+def _command(module: str, name: str) -> Any:
+    return getattr(import_module(f"danlu.cli.{module}"), name)
 
 
 def _version(wanted: bool) -> None:
@@ -31,7 +49,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def about(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
@@ -40,13 +57,5 @@ def about(
     """Hold the options that come before a command."""
 
 
-for command in (init, run, show, runs, review, chat, render, score, generate, plan, schema):
-    app.command()(command)
-data = typer.Typer(no_args_is_help=True, help="The data of a recipe alone.")
-data.command()(build)
-app.add_typer(data, name="data")
-
-
-@data.callback()
 def about_data() -> None:
     """Keep `build` a command of its own."""

@@ -15,9 +15,9 @@ _INTERRUPTED = 130
 def main() -> None:
     """Run a command; exit codes are those of danlu.errors, 130 for Ctrl-C."""
     try:
-        from danlu.cli.app import app
+        from danlu.cli.app import assemble
 
-        code = app(standalone_mode=False)
+        code = assemble(*sys.argv[1:2])(standalone_mode=False)
     except DanluError as error:
         code = _complain(error)
     except KeyboardInterrupt:

@@ -12,7 +12,7 @@ from typing import Any
 
 from danlu import data, ledger
 from danlu.artefact import read_json
-from danlu.compute import CATALOGUE, Calibration, Device, Plan, Questions, Scoring, Workload, find, plan
+from danlu.compute import CATALOGUE, Calibration, Device, Plan, Questions, Scoring, Workload, find, plan_stages
 from danlu.data import tutor
 from danlu.data.formats import read
 from danlu.data.row import Row
@@ -60,7 +60,7 @@ def plan_recipe(
     the catalogue, DataError for data that cannot be read.
     """
     device = device_of(recipe)
-    return plan(
+    return plan_stages(
         recipe.training,
         read_json(base.folder / "config.json"),
         workload_of(recipe, root=root, renderer=renderer),

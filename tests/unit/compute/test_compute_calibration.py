@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plan_material import LAPTOP, SMOLLM2, training, workload
 
-from danlu.compute import Calibration, Ratio, plan
+from danlu.compute import Calibration, Ratio
+from danlu.compute import plan_stages as plan
 from danlu.compute.local.calibration import VERSION
 
 

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plan_material import LAPTOP, LLAMA_8B, SMOLLM2, training, workload
 
-from danlu.compute import CATALOGUE, Questions, Scoring, cpu, plan
+from danlu.compute import CATALOGUE, Questions, Scoring, cpu
+from danlu.compute import plan_stages as plan
 
 OLD = cpu("old", isa="avx2", cores=4, clock_hz=3e9, memory_bytes=16e9)
 

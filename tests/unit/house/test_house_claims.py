@@ -38,9 +38,9 @@ def test_each_make_target_that_readme_names_exists():
 def test_each_command_and_option_that_readme_names_exists():
     from typer.main import get_command
 
-    from danlu.cli.app import app
+    from danlu.cli.app import assemble
 
-    known = get_command(app).commands
+    known = get_command(assemble()).commands
     named = COMMAND.findall(blocks(README))
     assert len(named) > 3
     for command, rest in named:
