@@ -78,6 +78,7 @@ class Software:
     year: of the release, as a covariate. attention: "flash" (nothing quadratic is kept) or "eager". compiled: by
     torch.compile or fused kernels. loss: whether logits exist whole in fp32, whole in the precision of products under
     one kernel that puts their gradient in their place, by chunks, or never. counter: what memory was read from.
+    hides_tp: products run in pieces so that tensor-parallel communication hides behind them.
     """
 
     framework: str = ""
@@ -86,6 +87,7 @@ class Software:
     compiled: bool = False
     loss: Loss = "full"
     counter: Counter = "allocated"
+    hides_tp: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,8 +49,9 @@ def read(rows: Iterable[Row]) -> Iterator[Case]:
         whose = publisher(row.get("source") or "")
         rated = any((row.get(column) or "").strip() for column in _RATES)
         seconds = None if job is None else step_seconds(row, job)
-        if seconds is not None:
-            yield Case(name, "step_time", whose, seconds, job, judges=not aside, reason=aside)
+        if seconds is not None and job is not None:
+            why = aside or _impossible(job, seconds)
+            yield Case(name, "step_time", whose, seconds, job, judges=not why, reason=why)
         elif rated and job is None:
             told = number(row.get("step_time_s"))
             yield Case(name, "step_time", whose, told or math.nan, None, judges=not aside, reason=aside or reason)
@@ -70,7 +71,18 @@ def _aside(row: Row) -> str:
     words = text_of(row, "status", "source", "notes")
     if _NOT_MEASURED.search(words):
         return "computed by its source, not measured"
-    return "quoted by another text" if _QUOTED.search(words) else ""
+    if _QUOTED.search(words):
+        return "quoted by another text"
+    return "its best, not its mean" if "up to" in words else ""
+
+
+def _impossible(job: Job, seconds: float) -> str:
+    """Why no machine can have been so fast, "" where it can."""
+    flops = 3 * job.architecture.forward_flops(job.tokens_per_step, job.batch.seq_len)
+    peak = job.cluster.device.flops_per_s(job.numerics.compute) * job.cluster.num_devices
+    if flops / seconds > peak:
+        return "contradicts physics: more products a second than the devices' peak"
+    return ""
 
 
 def question(row: Row) -> tuple[Job | None, str]:

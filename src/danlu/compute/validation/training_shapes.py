@@ -85,7 +85,7 @@ def _scaled(count: int | None, new: int, old: int) -> int | None:
 
 def _from_cells(row: Row, width: int, layers: int, total: float | None) -> Architecture:
     """The shape whose size is nearest to the stated one, over what cells leave open: gated or not, tied or not."""
-    heads = whole(row.get("heads")) or max(1, width // 128)
+    heads = whole(row.get("heads")) or _heads(width)
     kv = whole(row.get("kv_heads")) or heads
     head_width = whole(row.get("head_dim")) or max(1, width // heads)
     vocab = whole(row.get("vocab")) or 50_304
@@ -112,6 +112,12 @@ def _from_cells(row: Row, width: int, layers: int, total: float | None) -> Archi
     if total is None:
         return shapes[0]
     return min(shapes, key=lambda shape: abs(math.log(shape.num_parameters / total)))
+
+
+def _heads(width: int) -> int:
+    """Of about 128 numbers each, a multiple of eight that divides the width where there is one."""
+    whole_ones = [n for n in range(8, width // 32, 8) if width % n == 0] or [max(1, width // 128)]
+    return min(whole_ones, key=lambda heads: abs(math.log(width / heads / 128)))
 
 
 def _gates(ffn: int | None, width: int) -> tuple[bool, ...]:

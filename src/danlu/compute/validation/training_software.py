@@ -11,7 +11,7 @@ from danlu.compute.validation.training_cells import Row, text_of
 # Framework, and the year in which its published figures were taken where neither a release nor a paper dates them.
 _FRAMEWORKS: tuple[tuple[str, str, float], ...] = (
     (r"torchtitan|pytorch/torchtitan", "torchtitan", 2024.9),
-    (r"llm-?foundry|mosaic", "llm-foundry", 2023.6),
+    (r"llm-?foundry|mosaic", "llm-foundry", 2023.5),
     (r"interne?vo|internlm", "internevo", 2023.9),
     (r"bigscience|megatron-deepspeed", "megatron-deepspeed", 2022.1),
     (r"megatron-bridge|nemo|megatron|korthikanti|narayanan|transformer.?engine", "megatron", 2023.5),
@@ -51,6 +51,7 @@ def software(row: Row, device: Device | None) -> Software:
         attention="eager" if eager else "flash",
         compiled=compiled,
         loss="fused" if re.search(r"fused (ce|loss|cross)|liger|cut.?cross", notes) else "full",
+        hides_tp=(name == "megatron" and year >= 2023.5) or re.search(r"async.?tp|tp.?overlap", notes) is not None,
         counter="reserved" if name == "torchtitan" or "reserved" in notes else "allocated",
     )
 
@@ -59,12 +60,12 @@ def _dated(where: str) -> float | None:
     """The year of a release (26.04), a paper (arXiv 2104.04473, "et al. 2021") or a dated page (202412)."""
     release = re.search(r"(?:summary|release|nemo|nvidia|v)\s*v?(2\d)\.(0[1-9]|1[0-2])\b", where)
     if release:
-        return 2000 + int(release[1]) + int(release[2]) / 12
+        return 2000 + int(release[1]) + (int(release[2]) - 1) / 12
     paper = re.search(r"arxiv[:./ a-z]*(\d\d)(0[1-9]|1[0-2])\.\d{4,5}", where)
     if paper:
-        return 2000 + int(paper[1]) + int(paper[2]) / 12
+        return 2000 + int(paper[1]) + (int(paper[2]) - 1) / 12
     month = re.search(r"(?<![0-9a-f])(20[12]\d)[-_.]?(0[1-9]|1[0-2])(?:[-_.]?\d\d)?(?![0-9a-f])", where)
     if month:
-        return int(month[1]) + int(month[2]) / 12
+        return int(month[1]) + (int(month[2]) - 1) / 12
     bare = re.search(r"\b(20[12]\d)\b", where)
     return int(bare[1]) + 0.5 if bare else None

@@ -1,0 +1,88 @@
+"""What a device, its links and its network give to a training step.
+
+Sources: measured products and links of github.com/stas00/ml-engineering (compute/accelerator, network); Dao 2023, arXiv
+2307.08691, and Shah et al. 2024, arXiv 2407.08608 (attention kernels by generation);
+Patki et al. 2019 (the clock under a power cap).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from danlu.compute.catalogue import Cluster, Precision
+from danlu.compute.job import Job
+from danlu.compute.step.constants import StepConstants
+
+_POWER_TO_CLOCK = 0.4  # near its limit a processor's power grows with about the 2.5th power of its clock
+_MATURE_YEAR = 1.0  # kernels for a new device gain half of what is missing in a year
+_WIDER = {"fp32": 4.0, "tf32": 4.0, "bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "fp4": 0.5}
+
+
+def element_bytes(precision: Precision) -> float:
+    """Bytes of one number."""
+    return _WIDER[precision]
+
+
+def clock(cluster: Cluster) -> float:
+    """Share of its usual clock that a device holds under the cap."""
+    cap = cluster.power_cap_watts
+    if cap is None or cap >= cluster.device.watts:
+        return 1.0
+    return float((cap / cluster.device.watts) ** _POWER_TO_CLOCK)
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """FLOP/s of linear layers in the job's precision, of the head, of attention; bytes/s of memory, links, network."""
+
+    products: float
+    head: float
+    attention: float
+    memory: float
+    link: float
+    network: float
+
+    @classmethod
+    def of(cls, job: Job, constants: StepConstants) -> Rates:
+        """For this job's devices, precision and software."""
+        cluster, device = job.cluster, job.cluster.device
+        age = max(0.0, job.software.year - (device.year or 2020))
+        mature = 1 - constants.immature * 0.5 ** (age / _MATURE_YEAR)
+        held = constants.sustained * clock(cluster) * mature
+        precision = job.numerics.compute
+        wide: Precision = "fp16" if precision == "fp16" else "fp32" if precision == "fp32" else "bf16"
+        head = device.reached_flops_per_s(wide) * held
+        link = device.link_bytes_per_s or device.network_bytes_per_s or 16e9
+        network = cluster.network_bytes_per_s or device.network_bytes_per_s or link
+        return cls(
+            products=device.reached_flops_per_s(precision) * held,
+            head=head,
+            attention=device.flops_per_s(wide) * held * constants.attention * attention_share(job),
+            memory=device.memory_bytes_per_s * constants.memory,
+            link=link * constants.link,
+            network=network * constants.network,
+        )
+
+
+def attention_share(job: Job) -> float:
+    """Share of the bf16 peak that the fused attention kernel at hand reaches, forward and backward together.
+
+    By the kernel's generation and the device's (the papers' measurements, causal, heads of 128): the first
+    FlashAttention until mid-2023, the second since, and kernels written for the device (the third, cuDNN's) where the
+    framework brings them; PyTorch's own is still the second. Narrower heads reach less.
+    """
+    launch, software = job.cluster.device.year or 2020, job.software
+    shape = job.architecture
+    width = shape.head_width if shape.latent is None else shape.latent.nope_width
+    narrow = min(1.0, 0.5 + 0.5 * width / 128)
+    row = 0 if software.year < 2023.6 else 2 if software.framework in _NATIVE_ATTENTION else 1
+    column = 0 if launch < 2022 else 1 if launch < 2025 else 2
+    return narrow * _KERNELS[row][column]
+
+
+_KERNELS = (  # Ampere, Hopper, Blackwell
+    (0.33, 0.20, 0.15),
+    (0.58, 0.31, 0.22),
+    (0.58, 0.52, 0.50),
+)
+_NATIVE_ATTENTION = {"megatron", "nanochat", "jax"}

@@ -1,0 +1,204 @@
+"""The time of one optimiser step, as a sum that one can read.
+
+Sources: Narayanan et al. 2021, arXiv 2104.04473 (pipeline: a bubble of (p - 1)/(v m) of the work); Rajbhandari et al.
+2020, arXiv 1910.02054 (what sharding sends); Zhao et al. 2023, arXiv 2304.11277 (fully sharded data parallel).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from danlu.compute.estimate import Estimate
+from danlu.compute.job import Job
+from danlu.compute.step.constants import STEP, StepConstants
+from danlu.compute.step.layers import Passes, host_s, local_tokens, passes
+from danlu.compute.step.network import Group, gather_s, reduce_s, send_s
+from danlu.compute.step.rates import Rates, element_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StepTime:
+    """Seconds of an optimiser step on the slowest device, by what they go to; communication is what is not hidden.
+
+    memory_ops: norms, activations, losses. casts: to and from fp8, fp4. imbalance: waiting for the fullest stage.
+    host: waiting for kernels to be started.
+    """
+
+    products: float
+    attention: float
+    memory_ops: float
+    casts: float
+    recompute: float
+    tensor: float
+    context: float
+    expert: float
+    data: float
+    bubble: float
+    imbalance: float
+    stages: float
+    host: float
+    optimiser: float
+
+    @property
+    def total(self) -> float:
+        """Of the step."""
+        return float(sum(getattr(self, f.name) for f in fields(self)))
+
+
+def step_time(job: Job, constants: StepConstants = STEP) -> StepTime:
+    """The step's time in parts."""
+    rates = Rates.of(job, constants)
+    one = passes(job, rates, constants)
+    layout, count = job.layout, job.micro_batches
+    base = one.forward + one.backward + one.head
+    share = count / layout.pp
+    busy = one.total.total / layout.pp  # a mean stage and micro-batch
+    host = _host(job, busy) * count
+    bubble = _bubble(job) * busy
+    return StepTime(
+        products=base.products * share,
+        attention=base.attention * share,
+        memory_ops=base.memory_ops * share,
+        casts=base.casts * share,
+        recompute=one.again.total * share,
+        tensor=base.tensor * share,
+        context=base.context * share,
+        expert=base.expert * share,
+        data=_data(job, rates, constants, one),
+        bubble=bubble,
+        imbalance=_imbalance(job, one) * count,
+        stages=_stages(job, rates) * count,
+        host=host,
+        optimiser=_optimiser(job, rates),
+    )
+
+
+def estimate(job: Job, constants: StepConstants = STEP) -> Estimate:
+    """Seconds of a step with their interval."""
+    return Estimate.of(step_time(job, constants).total, 0.15)
+
+
+def _host(job: Job, busy: float) -> float:
+    """What starting kernels adds to a micro-batch's stage: the longer of host and device sets the pace."""
+    host = host_s(job.architecture, compiled=job.software.compiled, op_s=job.cluster.device.op_s) / job.layout.pp
+    return float((busy**4 + host**4) ** 0.25) - busy
+
+
+def _bubble(job: Job) -> float:
+    """Micro-batches' worth of waiting."""
+    layout = job.layout
+    waits = (layout.pp - 1) / layout.virtual_stages
+    return waits / 3 if layout.schedule == "zero-bubble" else waits
+
+
+def _imbalance(job: Job, one: Passes) -> float:
+    """Seconds by which the fullest stage is slower than the mean, for each micro-batch.
+
+    The last stage has the head. Layers that do not divide by the stages leave it, or the first one, fewer.
+    """
+    pp, layers = job.layout.pp, job.architecture.num_layers
+    if pp == 1:
+        return 0.0
+    layer = (one.forward + one.backward + one.again).total / layers
+    head = one.head.total
+    mean = (layer * layers + head) / pp
+    parts = pp * job.layout.virtual_stages
+    if layers % parts == 0 or layers % pp == 0:
+        fullest = layer * layers / pp + head
+    else:
+        rest = -(-layers // parts) * job.layout.virtual_stages
+        last = max(0.0, layers - rest * (pp - 1))
+        fullest = max(rest * layer, last * layer + head)
+        fullest = min(fullest, -(-layers // pp) * layer + head)
+    return max(0.0, fullest - mean)
+
+
+def _stages(job: Job, rates: Rates) -> float:
+    """Activations and their gradients between stages, for each micro-batch."""
+    layout = job.layout
+    if layout.pp == 1:
+        return 0.0
+    # Megatron sends each device of a tensor-parallel group its part; DeepSpeed's engine sends the whole from each.
+    parts = 1 if job.software.framework == "megatron-deepspeed" else layout.tp
+    data = local_tokens(job) * job.architecture.width * 2.0 / parts
+    crosses = layout.num_devices > job.cluster.link_domain
+    return 2 * layout.virtual_stages * send_s(data, rates, crosses=crosses)
+
+
+def weights_per_device(job: Job) -> tuple[float, float]:
+    """Parameters of a device before data parallelism divides them: those outside experts, and routed experts."""
+    shape, layout = job.architecture, job.layout
+    routed = shape.routed_parameters / (layout.pp * layout.ep)
+    return (shape.num_parameters - shape.routed_parameters) / (layout.pp * layout.tp), routed
+
+
+def _optimiser(job: Job, rates: Rates) -> float:
+    """Weights, gradients and states are read and written once: about 34 bytes a parameter with Adam.
+
+    Muon (Jordan 2024) does five steps of Newton and Schulz, six products of the width for each weight.
+    """
+    layout = job.layout
+    dense, routed = weights_per_device(job)
+    shards = layout.shards if layout.sharding != "none" else 1
+    held = dense / shards + routed / max(1.0, shards * layout.tp / layout.ep)
+    products = 30.0 * job.architecture.width * held / rates.head if job.optimiser == "muon" else 0.0
+    return held * 34.0 / rates.memory + products
+
+
+def _data(job: Job, rates: Rates, constants: StepConstants, one: Passes) -> float:
+    """Gradients and weights between data-parallel devices, as far as arithmetic does not hide it."""
+    layout = job.layout
+    ranks = layout.dp * layout.cp
+    if ranks == 1:
+        return 0.0
+    if layout.sharding == "zero3":
+        return _sharded(job, rates, constants, one)
+    dense, routed = weights_per_device(job)
+    stride = layout.tp
+    group = Group.of(job.cluster, ranks, stride)
+    sent = element_bytes(job.numerics.reduced or job.numerics.gradients)
+    hop = constants.hop_s
+    comm = gather_s(dense * sent, group, rates, hop) + gather_s(dense * 2.0, group, rates, hop)
+    if routed:
+        others = Group.of(job.cluster, max(1, ranks * layout.tp // layout.ep), layout.ep)
+        comm += gather_s(routed * sent, others, rates, hop) + gather_s(routed * 2.0, others, rates, hop)
+    if layout.sharding == "none":
+        comm = reduce_s(dense * sent, group, rates, hop)
+    hides = 0.0
+    if _overlaps(job):
+        hides = (one.forward.arithmetic + one.backward.arithmetic) / layout.pp
+    return max(0.0, comm - hides) + constants.contention * min(comm, hides)
+
+
+def _overlaps(job: Job) -> bool:
+    """Whether gradients travel during the backward pass: always without a pipeline, in pipelines since 2023."""
+    software = job.software
+    if software.year >= 2023.4:
+        return True
+    return job.layout.pp == 1 and not software.framework.startswith("megatron")
+
+
+def _sharded(job: Job, rates: Rates, constants: StepConstants, one: Passes) -> float:
+    """Full sharding, for each micro-batch: weights are gathered before the forward pass, and again before the backward
+    one unless kept; gradients are scattered, within copies too where a part of the ranks share one."""
+    layout = job.layout
+    ranks = layout.dp * layout.cp
+    dense, routed = weights_per_device(job)
+    data = dense + routed * layout.ep / max(1, layout.tp)
+    group = Group.of(job.cluster, layout.shards, layout.tp)
+    hop, sent = constants.hop_s, element_bytes(job.numerics.reduced or job.numerics.gradients)
+    lanes = 1 if job.software.year < 2022.6 else None
+    layers = job.architecture.num_layers
+    gather = gather_s(data * 2.0, group, rates, hop * layers, lanes=lanes)
+    scatter = gather_s(data * sent, group, rates, hop * layers, lanes=lanes)
+    before = gather
+    behind = scatter + (gather if layout.reshard else 0.0)
+    forward = one.forward.arithmetic / layout.pp
+    backward = (one.backward + one.again).arithmetic / layout.pp
+    shown = max(0.0, before - forward) + max(0.0, behind - backward)
+    hidden = before + behind - shown
+    total = job.micro_batches * (shown + constants.contention * hidden + gather / layers)
+    if layout.shards < ranks:
+        copies = Group.of(job.cluster, ranks // layout.shards, layout.tp * layout.shards)
+        total += reduce_s(data * sent / layout.shards, copies, rates, hop)
+    return total
