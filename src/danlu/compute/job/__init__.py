@@ -1,6 +1,7 @@
 """A training job as a planner sees it."""
 
+from danlu.compute.job.check import check
 from danlu.compute.job.job import Batch, Job, Numerics, Savings, Software, Tuning
 from danlu.compute.job.layout import Layout
 
-__all__ = ["Batch", "Job", "Layout", "Numerics", "Savings", "Software", "Tuning"]
+__all__ = ["Batch", "Job", "Layout", "Numerics", "Savings", "Software", "Tuning", "check"]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from danlu.compute.estimate import Estimate
 from danlu.compute.job import Job
 from danlu.compute.step.constants import STEP, StepConstants
+from danlu.compute.step.counted import Counted, count_step
 from danlu.compute.step.layers import Passes, host_s, local_tokens, passes
 from danlu.compute.step.network import Group, gather_s, reduce_s, send_s
 from danlu.compute.step.rates import Rates, element_bytes
@@ -38,11 +39,36 @@ class StepTime:
     stages: float
     host: float
     optimiser: float
+    counted: Counted
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """Seconds by name; they add up to the total."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "counted"}
 
     @property
     def total(self) -> float:
         """Of the step."""
-        return float(sum(getattr(self, f.name) for f in fields(self)))
+        return float(sum(self.parts.values()))
+
+    @property
+    def tokens_per_s_per_device(self) -> float:
+        """As published tables print it."""
+        return self.counted.tokens / self.counted.devices / self.total
+
+    def mfu(self, *, causal: bool = True) -> float:
+        """The model's products in the peak of the job's precision, recomputed ones not counted.
+
+        causal: attention counts only pairs that it looks at; without, all of them, the convention of Chowdhery et al.
+        2022 (arXiv 2204.02311).
+        """
+        done = self.counted.flops if causal else self.counted.flops_noncausal
+        return done / (self.total * self.counted.peak_flops_per_s * self.counted.devices)
+
+    @property
+    def recomputed_share(self) -> float:
+        """Recomputed products by the model's own."""
+        return self.counted.flops_again / self.counted.flops
 
 
 def step_time(job: Job, constants: StepConstants = STEP) -> StepTime:
@@ -70,6 +96,7 @@ def step_time(job: Job, constants: StepConstants = STEP) -> StepTime:
         stages=_stages(job, rates) * count,
         host=host,
         optimiser=_optimiser(job, rates),
+        counted=count_step(job, rates, one),
     )
 
 
