@@ -74,6 +74,10 @@ def quant(row: Row) -> Quant:
     return "none"
 
 
+def _told(row: Row) -> str:
+    return text_of(row, "method", "notes")
+
+
 _SHORT = {
     "q": ("q_proj",),
     "k": ("k_proj",),
@@ -102,6 +106,8 @@ _NAMED = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_
 def targets(row: Row) -> tuple[str, ...]:
     """Matrices with an adapter; () is all linear ones. Silent cells take the framework's default."""
     cell = text_of(row, "lora_targets")
+    if not cell.strip() and not row.get("lora_rank") and re.search(r"adapter|prompt|prefix|p.?tuning", _told(row)):
+        return ("prompt",)  # trained vectors beside the layers, no matrix of theirs
     if re.search(r"\ball\b|all.linear|\(.*\|.*\)", cell):
         return ()
     words = re.findall(r"[a-z_]+", cell.replace("default", ""))
@@ -231,17 +237,19 @@ def software(row: Row, name: str) -> Software:
     )
 
 
+_BORN = {"llm-foundry": 2023.6, "litgpt": 2023.8, "xtuner": 2023.9, "unsloth": 2023.9, "ms-swift": 2023.9}
+
+
 def _year(row: Row, name: str) -> float:
-    """Of the release: what its PyTorch's number or a date in the source says, else when such tables were made."""
+    """Of the release: by PyTorch's number (2.1 is of October 2023, then one a quarter), a date in the source, or the
+    kernels that it names; no earlier than the framework."""
     cell = text_of(row, "framework_version", "source", "notes")
-    torch = re.search(r"(?:torch|pytorch)\s*v?(\d)\.(\d+)", cell)
-    if torch:
-        minor = int(torch[2])
-        return 2023.2 + 0.28 * minor if torch[1] == "2" else 2020.0 + 0.2 * minor
+    torch = re.search(r"(?:torch|pytorch)\s*v?2\.(\d+)", cell)
     dated = re.search(r"\b(20[12]\d)\b", cell)
-    if dated:
-        return int(dated[1]) + 0.5
-    return {"llm-foundry": 2023.6, "litgpt": 2024.3, "torchtune": 2024.8, "unsloth": 2024.0}.get(name, 2024.5)
+    told = 2023.53 + 0.27 * int(torch[1]) if torch else int(dated[1]) + 0.5 if dated else 0.0
+    if re.search(r"2|flash_attention_2|3", text_of(row, "attention")):
+        told = max(told, 2023.7)
+    return max(told, _BORN.get(name, 2023.6)) if told else _BORN.get(name, 2024.5)
 
 
 def counter(row: Row) -> Counter:

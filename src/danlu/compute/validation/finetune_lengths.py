@@ -8,59 +8,70 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from statistics import NormalDist
+from itertools import pairwise
 
-_NORMAL = NormalDist()
 _PLAIN_DEVIATION = 0.6  # of rows whose spread nobody tells, as a share of their mean
+_CELLS = 400  # of the sum that stands for an integral
 
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """Tokens of rows, taken as log-normal. rows: of one epoch, where it is known."""
+    """Tokens of rows, taken as gamma-distributed. rows: of one epoch, where it is known."""
 
     mean: float
     deviation: float
     longest: float
     rows: int | None = None
 
-    @property
-    def _shape(self) -> tuple[float, float]:
-        """Mean and deviation of the logarithm."""
-        variance = math.log(1 + (self.deviation / self.mean) ** 2)
-        return math.log(self.mean) - variance / 2, math.sqrt(variance)
+    def _density(self, tokens: float) -> float:
+        """Up to a factor."""
+        shape = (self.mean / self.deviation) ** 2
+        scale = self.mean / shape
+        return math.exp((shape - 1) * math.log(tokens / self.mean) - (tokens - self.mean) / scale)
+
+    def _cells(self, top: float) -> Iterator[tuple[float, float]]:
+        """Middle and weight of slices up to `top`, finer at the short end."""
+        edges = [top * (i / _CELLS) ** 2 for i in range(_CELLS + 1)]
+        for low, high in pairwise(edges):
+            middle = (low + high) / 2
+            yield middle, self._density(middle) * (high - low)
+
+    def _expected(self, of: Callable[[float], float], top: float) -> float:
+        cells = list(self._cells(top))
+        return sum(of(tokens) * weight for tokens, weight in cells) / sum(weight for _, weight in cells)
 
     def kept(self, cap: float | None) -> Lengths:
         """Of the rows no longer than the cap, where longer ones are dropped."""
-        centre, spread = self._shape
-        if cap is None or cap >= self.longest or spread == 0:
+        if cap is None or cap >= self.longest:
             return self
-        edge = (math.log(cap) - centre) / spread
-        share = max(_NORMAL.cdf(edge), 1e-6)
-        mean = self.mean * _NORMAL.cdf(edge - spread) / share
-        square = (self.mean**2 + self.deviation**2) * _NORMAL.cdf(edge - 2 * spread) / share
+        mean = self._expected(lambda tokens: tokens, cap)
+        square = self._expected(lambda tokens: tokens**2, cap)
+        share = self._expected(lambda tokens: float(tokens <= cap), self.longest)
         rows = None if self.rows is None else max(1, round(self.rows * share))
-        return Lengths(mean, math.sqrt(max(square - mean**2, 0.0)), cap, rows)
+        return Lengths(mean, max(math.sqrt(max(square - mean**2, 0.0)), 0.01 * mean), cap, rows)
 
     def cut(self, cap: float | None) -> Lengths:
         """Where longer rows lose their end."""
-        centre, spread = self._shape
-        if cap is None or cap >= self.longest or spread == 0:
+        if cap is None or cap >= self.longest:
             return self
-        edge = (math.log(cap) - centre) / spread
-        over = 1 - _NORMAL.cdf(edge)
-        mean = self.mean * _NORMAL.cdf(edge - spread) + cap * over
-        square = (self.mean**2 + self.deviation**2) * _NORMAL.cdf(edge - 2 * spread) + cap**2 * over
-        return Lengths(mean, math.sqrt(max(square - mean**2, 0.0)), cap, self.rows)
+        mean = self._expected(lambda tokens: min(tokens, cap), self.longest)
+        square = self._expected(lambda tokens: min(tokens, cap) ** 2, self.longest)
+        return Lengths(mean, max(math.sqrt(max(square - mean**2, 0.0)), 0.01 * mean), cap, self.rows)
 
     def padded(self, micro: int) -> float:
-        """Mean tokens of a row where `micro` rows are padded to the longest of them (order statistics by Blom 1958)."""
+        """Mean tokens of a row where `micro` rows are padded to the longest of them."""
         if micro <= 1:
             return self.mean
-        centre, spread = self._shape
-        highest = _NORMAL.inv_cdf((micro - 0.375) / (micro + 0.25))
-        variance = micro**-0.45  # of the largest of so many normal draws: 0.68 of 2, 0.49 of 4, 0.30 of 16
-        return min(self.longest, math.exp(centre + spread * highest + spread**2 * variance / 2))
+        cells = list(self._cells(self.longest))
+        whole = sum(weight for _, weight in cells)
+        mean = below = 0.0
+        for tokens, weight in cells:  # the largest of so many draws is no longer than a draw's chance to that power
+            upto = below + weight / whole
+            mean += tokens * (upto**micro - below**micro)
+            below = upto
+        return mean
 
 
 _KNOWN: tuple[tuple[str, Lengths], ...] = (
@@ -82,9 +93,10 @@ _KNOWN: tuple[tuple[str, Lengths], ...] = (
 
 def of_dataset(text: str) -> Lengths | None:
     """Of the data set that a cell names, or says the lengths of ("mean 3234 tokens", "8055 tokens x 12000 rows")."""
-    known = next((lengths for pattern, lengths in _KNOWN if re.search(pattern, text.lower())), None)
-    told = re.search(r"(?:mean|average|avg)\D{0,12}([\d,]+(?:\.\d+)?)\s*(?:tokens|tok)?", text.lower()) or re.search(
-        r"([\d,]{2,})\s*tokens", text.lower()
+    cell = text.lower()
+    known = next((lengths for pattern, lengths in _KNOWN if re.search(pattern, cell)), None)
+    told = re.search(r"(?:mean|average|avg)\D{0,12}([\d,]+(?:\.\d+)?)\s*(?:tokens|tok)?", cell) or re.search(
+        r"([\d,]{2,})\s*tokens", cell
     )
     if told is None:
         return known
@@ -92,6 +104,6 @@ def of_dataset(text: str) -> Lengths | None:
     if mean <= 0:
         return known
     spread = known.deviation / known.mean if known else _PLAIN_DEVIATION
-    rows = re.search(r"([\d,]+)\s*(k?)\s*(?:rows|samples|examples)", text.lower())
+    rows = re.search(r"([\d,]+)\s*(k?)\s*(?:rows|samples|examples)", cell)
     count = int(rows[1].replace(",", "") or 0) * (1000 if rows[2] else 1) if rows else None
     return Lengths(mean, mean * spread, known.longest if known else mean * 8, count or (known.rows if known else None))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from statistics import NormalDist
 
 from danlu.compute.architecture import Architecture
 from danlu.compute.catalogue import Cluster, find
@@ -105,14 +106,14 @@ class _Reading:
         micro = whole(row.get("micro_batch")) or 1
         layout = cells.layout(row, count)
         together = re.search(r"global_batch_size\D{0,3}(\d+)", row.get("notes") or "")
-        accumulated = whole(row.get("grad_accum")) or 1
-        if together:
-            accumulated = max(1, round(int(together[1]) / (micro * layout.dp)))
         told = whole(row.get("seq_len"))
         known = of_dataset(text_of(row, "dataset"))
         cap = float(told or (known.longest if known else 2048))
         dropped = any(word in text_of(row, "framework") for word in _DROPS_LONG_ROWS)
         lengths = None if known is None else known.kept(told) if dropped else known.cut(told)
+        accumulated = whole(row.get("grad_accum")) or _accumulated(row, lengths, micro)
+        if together:
+            accumulated = max(1, round(int(together[1]) / (micro * layout.dp)))
         return cls(
             row,
             name,
@@ -155,6 +156,14 @@ class _Reading:
         sequences = self.micro * self.layout.dp * self.accumulated
         return self._job(cluster, sequences, self.tokens or self.cap)
 
+    def _slowest(self, tokens: float) -> float:
+        """Ranks wait for the one with the longest rows, where rows are ragged and nobody balances them."""
+        ranks = self.layout.dp
+        if ranks <= 1 or self.lengths is None or _packed(self.row) or "multipack" in text_of(self.row, "framework"):
+            return tokens
+        spread = self.lengths.deviation / self.lengths.mean / self.micro**0.5
+        return tokens * (1 + spread * NormalDist().inv_cdf((ranks - 0.375) / (ranks + 0.25)))
+
     def timed(self) -> tuple[float, Job]:
         """Seconds of one iteration as its source counts it, and that iteration as a job."""
         if self.cluster is None:
@@ -168,13 +177,13 @@ class _Reading:
             micro_step = re.search(r"micro-?(step|batch)", self.row.get("notes") or "")
             if self.framework in _ITERATES_MICRO or micro_step:
                 rows = self.micro * self.layout.dp
-            return seconds, self._job(self.cluster, rows, self._known_tokens())
+            return seconds, self._job(self.cluster, rows, self._slowest(self._known_tokens()))
         if per_s is not None:
             tokens = self.tokens or self.cap
             everywhere = per_s * (self.layout.num_devices if _per_device(self.row) else 1)
             return rows * tokens / everywhere, self._job(self.cluster, rows, tokens)
         if rate is not None:
-            return rows / rate, self._job(self.cluster, rows, self._known_tokens())
+            return rows / rate, self._job(self.cluster, rows, self._slowest(self._known_tokens()))
         return self._from_hours(hours or 0.0, rows)
 
     def _known_tokens(self) -> float:
@@ -215,6 +224,15 @@ def _tokens(row: Row, lengths: Lengths | None, cap: float, micro: int, accumulat
     if lengths is None:
         return None if row.get("dataset") or not row.get("seq_len") else cap
     return lengths.mean if "free" in text_of(row, "packed") else lengths.padded(micro)
+
+
+def _accumulated(row: Row, lengths: Lengths | None, micro: int) -> int:
+    """Micro-batches of a step where nobody told: as many as its tokens fill."""
+    per_s, seconds = number(row.get("tokens_per_s")), number(row.get("s_per_iter"))
+    if lengths is None or per_s is None or seconds is None or _packed(row) or not _per_device(row):
+        return 1
+    mean = lengths.mean if "free" in text_of(row, "packed") else lengths.padded(micro)
+    return max(1, round(per_s * seconds / (micro * mean)))
 
 
 def _architecture(row: Row) -> Architecture:
