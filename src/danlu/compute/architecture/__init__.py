@@ -2,6 +2,18 @@
 
 from danlu.compute.architecture.known import KNOWN
 from danlu.compute.architecture.names import find, lookup
-from danlu.compute.architecture.shapes import Architecture, Experts, Latent, Matrix
+from danlu.compute.architecture.shapes import Architecture, Experts, Latent, Matrix, State
+from danlu.compute.architecture.sizes import of_size, size_in
 
-__all__ = ["KNOWN", "Architecture", "Experts", "Latent", "Matrix", "find", "lookup"]
+__all__ = [
+    "KNOWN",
+    "Architecture",
+    "Experts",
+    "Latent",
+    "Matrix",
+    "State",
+    "find",
+    "lookup",
+    "of_size",
+    "size_in",
+]

@@ -8,6 +8,9 @@ al. 2021, arXiv 2104.04473, appendix (attention and head); DeepSeek-AI 2024, arX
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+Biases = Literal["", "qkv", "qkvo", "all"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Experts:
     """A mixture in place of the feed-forward part: `active` of `count` experts of width `width` for each token.
 
     shared_width: of the feed-forward part that every token takes as well. dense_layers: layers that have none.
+    latent_width: what the routed experts see in place of the model's width (two more matrices a layer), 0 for that.
     """
 
     count: int
@@ -44,6 +48,7 @@ class Experts:
     width: int
     shared_width: int = 0
     dense_layers: int = 0
+    latent_width: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +63,30 @@ class Latent:
 
 
 @dataclass(frozen=True, slots=True)
+class State:
+    """Layers that keep a state of constant size in place of keys and values (Mamba, linear attention, convolution).
+
+    layers: how many. inputs: numbers that their input projections give for a token; outputs: numbers that the output
+    projection takes. elements: numbers of the state of one request in one layer. gate: the attention layers beside
+    them have a gate as wide as their queries (Qwen3-Next). Sources: Dao & Gu 2024, arXiv 2405.21060 (Mamba-2); Yang et
+    al. 2024, arXiv 2412.06464 (gated delta rule).
+    """
+
+    layers: int
+    inputs: int
+    outputs: int
+    elements: int
+    gate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Architecture:
     """A decoder.
 
-    gated: the feed-forward part has three matrices (SwiGLU) rather than two. positions: learned ones. window: tokens
-    that sliding layers see; full_layers: layers that see everything (None: all of them). state_layers: layers with a
-    state of constant size in place of attention (Mamba, linear attention). extra_parameters: weights beside the
-    decoder that rest in memory (a vision tower, a predictor of further tokens).
+    gated: the feed-forward part has three matrices (SwiGLU) rather than two. biases: of queries, keys and values
+    ("qkv"), of all attention ("qkvo") or of every matrix. positions: learned ones. window: tokens that sliding layers
+    see; full_layers: attention layers that see everything (None: all of them). bare_layers: layers without a
+    feed-forward part. extra_parameters: weights beside the decoder that rest in memory (a vision tower).
     """
 
     name: str
@@ -77,16 +99,15 @@ class Architecture:
     vocab_size: int
     gated: bool = True
     tied: bool = False
-    qkv_bias: bool = False
-    output_bias: bool = False
-    ffn_bias: bool = False
+    biases: Biases = ""
     qk_norm: bool = False
     positions: int = 0
     window: int | None = None
     full_layers: int | None = None
-    state_layers: int = 0
+    bare_layers: int = 0
     experts: Experts | None = None
     latent: Latent | None = None
+    state: State | None = None
     extra_parameters: int = 0
 
     @property
@@ -95,11 +116,12 @@ class Architecture:
         if self.latent is not None:
             return self._latent_matrices(self.latent)
         queries, keys = self.num_heads * self.head_width, self.num_kv_heads * self.head_width
+        bias, gate = self.biases != "", self.state is not None and self.state.gate
         return (
-            Matrix("q_proj", self.width, queries, self.qkv_bias),
-            Matrix("k_proj", self.width, keys, self.qkv_bias),
-            Matrix("v_proj", self.width, keys, self.qkv_bias),
-            Matrix("o_proj", queries, self.width, self.output_bias),
+            Matrix("q_proj", self.width, queries * (2 if gate else 1), bias),
+            Matrix("k_proj", self.width, keys, bias),
+            Matrix("v_proj", self.width, keys, bias),
+            Matrix("o_proj", queries, self.width, self.biases in {"qkvo", "all"}),
         )
 
     def _latent_matrices(self, latent: Latent) -> tuple[Matrix, ...]:
@@ -115,37 +137,54 @@ class Architecture:
         )
 
     @property
+    def state_matrices(self) -> tuple[Matrix, ...]:
+        """Of a layer that keeps a state in place of keys and values."""
+        if self.state is None:
+            return ()
+        return Matrix("in_proj", self.width, self.state.inputs), Matrix("out_proj", self.state.outputs, self.width)
+
+    @property
     def dense_matrices(self) -> tuple[Matrix, ...]:
         """The feed-forward part of a layer without experts."""
-        return self._feed_forward("", self.ffn_width)
+        return self._feed_forward("", self.width, self.ffn_width)
 
     @property
     def expert_matrices(self) -> tuple[Matrix, ...]:
         """The feed-forward part of a layer with experts: router, routed and shared ones."""
         if self.experts is None:
             return ()
-        routed = self._feed_forward("expert_", self.experts.width, self.experts.count, self.experts.active)
-        shared = self._feed_forward("shared_", self.experts.shared_width) if self.experts.shared_width else ()
-        return (Matrix("router", self.width, self.experts.count), *routed, *shared)
+        experts = self.experts
+        seen = experts.latent_width or self.width
+        routed = self._feed_forward("expert_", seen, experts.width, experts.count, experts.active)
+        shared = self._feed_forward("shared_", self.width, experts.shared_width) if experts.shared_width else ()
+        router = Matrix("router", self.width, experts.count, self.biases == "all")
+        if not experts.latent_width:
+            return router, *routed, *shared
+        latent = Matrix("latent_down_proj", self.width, seen), Matrix("latent_up_proj", seen, self.width)
+        return router, *latent, *routed, *shared
 
-    def _feed_forward(self, prefix: str, width: int, copies: int = 1, used: float = 1.0) -> tuple[Matrix, ...]:
+    def _feed_forward(
+        self, prefix: str, outside: int, width: int, copies: int = 1, used: float = 1.0
+    ) -> tuple[Matrix, ...]:
         up = (f"{prefix}gate_proj", f"{prefix}up_proj") if self.gated else (f"{prefix}up_proj",)
+        bias = self.biases == "all"
         return (
-            *(Matrix(name, self.width, width, self.ffn_bias, copies, used) for name in up),
-            Matrix(f"{prefix}down_proj", width, self.width, self.ffn_bias, copies, used),
+            *(Matrix(name, outside, width, bias, copies, used) for name in up),
+            Matrix(f"{prefix}down_proj", width, outside, bias, copies, used),
         )
 
     @property
     def expert_layers(self) -> int:
         """Layers with experts."""
-        return 0 if self.experts is None else self.num_layers - self.experts.dense_layers
+        return 0 if self.experts is None else self.num_layers - self.bare_layers - self.experts.dense_layers
 
     @property
     def matrices(self) -> tuple[tuple[Matrix, int], ...]:
         """Every kind of matrix with the number of layers that have it."""
-        dense = self.num_layers - self.expert_layers
+        dense = self.num_layers - self.bare_layers - self.expert_layers
         return (
-            *((m, self.num_layers) for m in self.attention_matrices),
+            *((m, self.attention_layers) for m in self.attention_matrices if self.attention_layers),
+            *((m, self.state_layers) for m in self.state_matrices),
             *((m, dense) for m in self.dense_matrices if dense),
             *((m, self.expert_layers) for m in self.expert_matrices),
         )
@@ -196,6 +235,11 @@ class Architecture:
         return sum(m.num_parameters * n * (1 - m.used / m.copies) for m, n in self.matrices)
 
     @property
+    def state_layers(self) -> int:
+        """Layers that keep a state in place of keys and values."""
+        return 0 if self.state is None else self.state.layers
+
+    @property
     def attention_layers(self) -> int:
         """Layers that compare queries with keys."""
         return self.num_layers - self.state_layers
@@ -220,11 +264,12 @@ class Architecture:
         return 2 * self.num_kv_heads * self.head_width
 
     def kv_bytes(self, tokens: float, element_bytes: float = 2.0) -> float:
-        """The cache of one request of so many tokens; sliding layers keep a window."""
+        """The cache of one request of so many tokens; sliding layers keep a window, a state is kept in 16 bits."""
         full = self.attention_layers if self.full_layers is None else self.full_layers
         sliding = self.attention_layers - full
         kept = full * tokens + sliding * min(tokens, self.window or tokens)
-        return kept * self.kv_elements_per_token_layer * element_bytes
+        state = 0 if self.state is None else self.state.layers * self.state.elements
+        return kept * self.kv_elements_per_token_layer * element_bytes + state * max(element_bytes, 2.0)
 
     def mean_keys(self, document: float, *, causal: bool = True) -> float:
         """Keys that a query meets, a mean over the tokens of a document and over attention layers."""
@@ -236,9 +281,10 @@ class Architecture:
         return (full * seen + sliding * narrow) / max(self.attention_layers, 1)
 
     def attention_flops(self, tokens: float, document: float, *, causal: bool = True) -> float:
-        """Forward products of queries with keys and of weights with values."""
+        """Forward products of queries with keys and of weights with values; a state is updated (4) and read (2)."""
         widths = self.query_width + self.value_width
-        return 2 * self.attention_layers * widths * self.mean_keys(document, causal=causal) * tokens
+        states = 0 if self.state is None else 6 * self.state.layers * self.state.elements * tokens
+        return 2 * self.attention_layers * widths * self.mean_keys(document, causal=causal) * tokens + states
 
     def forward_flops(self, tokens: float, document: float, *, causal: bool = True) -> float:
         """A forward pass over `tokens` in documents of that length, every token through the head."""
