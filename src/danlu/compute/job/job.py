@@ -41,7 +41,8 @@ class Tuning:
     """What is trained, and how the base rests in memory.
 
     targets: matrices that get an adapter, () is all linear. adapter: whether an adapter is trained in place of the
-    base where `method` does not say it (dpo, reward, ppo, grpo).
+    base where `method` does not say it (dpo, reward, ppo, grpo). double_quant: the 4-bit base's scales are themselves
+    in 8 bits.
     """
 
     method: Method = "pretrain"
@@ -49,6 +50,7 @@ class Tuning:
     targets: tuple[str, ...] = ()
     quant: Quant = "none"
     adapter: bool = False
+    double_quant: bool = True
 
     @property
     def adapted(self) -> bool:
@@ -105,7 +107,11 @@ class Savings:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """All that decides memory and time of one optimiser step. guesses: what nobody told, and had to be assumed."""
+    """All that decides memory and time of one optimiser step.
+
+    guesses: what nobody told, and had to be assumed. goodput: share of a run's hours that its steps take; 1 for a step
+    by itself.
+    """
 
     architecture: Architecture
     cluster: Cluster
@@ -117,6 +123,7 @@ class Job:
     optimiser: Optimiser = "adamw"
     software: Software = field(default_factory=Software)
     guesses: tuple[str, ...] = ()
+    goodput: float = 1.0
     savings: Savings = field(default_factory=Savings)
 
     @property

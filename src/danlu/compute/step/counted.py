@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from danlu.compute.job import Job
 from danlu.compute.step.layers import Passes, local_tokens
-from danlu.compute.step.network import Group
+from danlu.compute.step.network import Group, stages_cross
 from danlu.compute.step.rates import Rates, element_bytes
 
 
@@ -81,4 +81,4 @@ def _across(job: Job) -> frozenset[str]:
         "data": Group.of(cluster, layout.dp * layout.cp, layout.tp),
     }
     found = {name for name, group in groups.items() if group.crosses}
-    return frozenset(found | ({"stages"} if layout.num_devices > cluster.link_domain and layout.pp > 1 else set()))
+    return frozenset(found | ({"stages"} if stages_cross(job) else set()))

@@ -230,6 +230,11 @@ def _head(job: Job, rates: Rates, constants: StepConstants) -> Work:
     return Work(products=products, memory_ops=tokens * vocab * each / rates.memory)
 
 
-def host_s(shape: Architecture, *, compiled: bool, op_s: float) -> float:
-    """Seconds that the host needs to start one micro-batch's kernels, forward and backward."""
-    return shape.num_layers * (90.0 if compiled else 200.0) * op_s
+def host_s(job: Job) -> float:
+    """Seconds that the host needs to start one micro-batch's kernels, forward and backward, in all layers.
+
+    A fused dense layer is about 30 kernels forward and 60 backward; routing to experts adds some hundred small ones.
+    """
+    shape = job.architecture
+    dense = 90.0 if job.software.compiled else 200.0
+    return (shape.num_layers * dense + shape.expert_layers * 400.0) * job.cluster.device.op_s

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from danlu.compute.catalogue import Cluster
+from danlu.compute.job import Job
 from danlu.compute.step.rates import Rates
 
 
@@ -65,3 +66,9 @@ def exchange_s(data: float, group: Group, rates: Rates, hop_s: float) -> float:
 def send_s(data: float, rates: Rates, *, crosses: bool) -> float:
     """From one device to another."""
     return data / (rates.network if crosses else rates.link)
+
+
+def stages_cross(job: Job) -> bool:
+    """Whether a stage's neighbour stands in another link domain; stages are the outermost axis."""
+    layout = job.layout
+    return layout.pp > 1 and layout.num_devices // layout.pp >= job.cluster.link_domain

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from danlu.compute.catalogue import Cluster, Precision
+from danlu.compute.catalogue import Cluster, Device, Precision
+from danlu.compute.catalogue.device import DEFAULT_REACH
 from danlu.compute.job import Job
 from danlu.compute.step.constants import StepConstants
 
@@ -23,12 +24,30 @@ def element_bytes(precision: Precision) -> float:
     return _WIDER[precision]
 
 
-def clock(cluster: Cluster) -> float:
-    """Share of its usual clock that a device holds under the cap."""
-    cap = cluster.power_cap_watts
-    if cap is None or cap >= cluster.device.watts:
-        return 1.0
-    return float((cap / cluster.device.watts) ** _POWER_TO_CLOCK)
+def clock(cluster: Cluster, precision: Precision) -> float:
+    """Share of the rate of a short product that a device holds for hours, by the watts that it has for its arithmetic.
+
+    Energy of a product goes with the bits of its operands. An H100 has 0.35 pJ for each FLOP of 8 bits at its peak;
+    devices with less, by design or under a cap, slow down (Patki et al. 2019; Samsi et al. 2023, arXiv 2310.03003).
+    """
+    device = cluster.device
+    watts = min(device.watts, cluster.power_cap_watts or device.watts)
+    used = device.runs(precision)
+    if device.kind == "cpu" or used in {"fp32", "tf32"}:
+        return float((watts / device.watts) ** _POWER_TO_CLOCK)
+    joules = watts / (device.peaks[used] * element_bytes(used))
+    return float(min(1.0, (joules / _ENOUGH_JOULES) ** _POWER_TO_CLOCK))
+
+
+_ENOUGH_JOULES = 700 / 1979e12  # for each FLOP of 8 bits
+
+
+def _reached(device: Device, precision: Precision) -> float:
+    """FLOP/s of a large product; 4 bits, where nobody measured them, fall short of their peak more than 8 do."""
+    used = device.runs(precision)
+    if used == "fp4" and "fp4" not in device.reach:
+        return device.peaks["fp4"] * 0.8 * device.reach.get("fp8", DEFAULT_REACH)
+    return device.reached_flops_per_s(precision)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +67,17 @@ class Rates:
         cluster, device = job.cluster, job.cluster.device
         age = max(0.0, job.software.year - (device.year or 2020))
         mature = 1 - constants.immature * 0.5 ** (age / _MATURE_YEAR)
-        held = constants.sustained * clock(cluster) * mature
+        held = constants.sustained * mature
         precision = job.numerics.compute
         wide: Precision = "fp16" if precision == "fp16" else "fp32" if precision == "fp32" else "bf16"
-        head = device.reached_flops_per_s(wide) * held
+        cool = held * clock(cluster, wide)
+        head = device.reached_flops_per_s(wide) * cool
         link = device.link_bytes_per_s or device.network_bytes_per_s or 16e9
         network = cluster.network_bytes_per_s or device.network_bytes_per_s or link
         return cls(
-            products=device.reached_flops_per_s(precision) * held,
+            products=_reached(device, precision) * held * clock(cluster, precision),
             head=head,
-            attention=device.flops_per_s(wide) * held * constants.attention * attention_share(job),
+            attention=device.flops_per_s(wide) * cool * constants.attention * attention_share(job),
             memory=device.memory_bytes_per_s * constants.memory,
             link=link * constants.link,
             network=network * constants.network,
@@ -75,7 +95,7 @@ def attention_share(job: Job) -> float:
     shape = job.architecture
     width = shape.head_width if shape.latent is None else shape.latent.nope_width
     narrow = min(1.0, 0.5 + 0.5 * width / 128)
-    row = 0 if software.year < 2023.6 else 2 if software.framework in _NATIVE_ATTENTION else 1
+    row = 0 if software.year < 2023.5 else 2 if software.framework in _NATIVE_ATTENTION else 1
     column = 0 if launch < 2022 else 1 if launch < 2025 else 2
     return narrow * _KERNELS[row][column]
 

@@ -13,7 +13,7 @@ from danlu.compute.job import Job
 from danlu.compute.step.constants import STEP, StepConstants
 from danlu.compute.step.counted import Counted, count_step
 from danlu.compute.step.layers import Passes, host_s, local_tokens, passes
-from danlu.compute.step.network import Group, gather_s, reduce_s, send_s
+from danlu.compute.step.network import Group, gather_s, reduce_s, send_s, stages_cross
 from danlu.compute.step.rates import Rates, element_bytes
 
 
@@ -93,7 +93,7 @@ def step_time(job: Job, constants: StepConstants = STEP) -> StepTime:
         data=_data(job, rates, constants, one),
         bubble=bubble,
         imbalance=_imbalance(job, one) * count,
-        stages=_stages(job, rates) * count,
+        stages=_stages(job, rates, constants) * count,
         host=host,
         optimiser=_optimiser(job, rates),
         counted=count_step(job, rates, one),
@@ -102,12 +102,12 @@ def step_time(job: Job, constants: StepConstants = STEP) -> StepTime:
 
 def estimate(job: Job, constants: StepConstants = STEP) -> Estimate:
     """Seconds of a step with their interval."""
-    return Estimate.of(step_time(job, constants).total, 0.15)
+    return Estimate.of(step_time(job, constants).total / job.goodput, 0.15)
 
 
 def _host(job: Job, busy: float) -> float:
     """What starting kernels adds to a micro-batch's stage: the longer of host and device sets the pace."""
-    host = host_s(job.architecture, compiled=job.software.compiled, op_s=job.cluster.device.op_s) / job.layout.pp
+    host = host_s(job) / job.layout.pp
     return float((busy**4 + host**4) ** 0.25) - busy
 
 
@@ -140,16 +140,16 @@ def _imbalance(job: Job, one: Passes) -> float:
     return max(0.0, fullest - mean)
 
 
-def _stages(job: Job, rates: Rates) -> float:
-    """Activations and their gradients between stages, for each micro-batch."""
+def _stages(job: Job, rates: Rates, constants: StepConstants) -> float:
+    """Activations and their gradients between stages, for each micro-batch; interleaved schedules hide them."""
     layout = job.layout
     if layout.pp == 1:
         return 0.0
     # Megatron sends each device of a tensor-parallel group its part; DeepSpeed's engine sends the whole from each.
     parts = 1 if job.software.framework == "megatron-deepspeed" else layout.tp
     data = local_tokens(job) * job.architecture.width * 2.0 / parts
-    crosses = layout.num_devices > job.cluster.link_domain
-    return 2 * layout.virtual_stages * send_s(data, rates, crosses=crosses)
+    sent = 2 * layout.virtual_stages * send_s(data, rates, crosses=stages_cross(job))
+    return sent * (constants.contention if layout.virtual_stages > 1 else 1.0)
 
 
 def weights_per_device(job: Job) -> tuple[float, float]:
@@ -207,7 +207,10 @@ def _overlaps(job: Job) -> bool:
 
 def _sharded(job: Job, rates: Rates, constants: StepConstants, one: Passes) -> float:
     """Full sharding, for each micro-batch: weights are gathered before the forward pass, and again before the backward
-    one unless kept; gradients are scattered, within copies too where a part of the ranks share one."""
+    one unless kept; gradients are scattered, within copies too where a part of the ranks share one.
+
+    In a pipeline that keeps its weights both happen once a step, behind the first and the last micro-batch.
+    """
     layout = job.layout
     ranks = layout.dp * layout.cp
     dense, routed = weights_per_device(job)
@@ -224,7 +227,10 @@ def _sharded(job: Job, rates: Rates, constants: StepConstants, one: Passes) -> f
     backward = (one.backward + one.again).arithmetic / layout.pp
     shown = max(0.0, before - forward) + max(0.0, behind - backward)
     hidden = before + behind - shown
-    total = job.micro_batches * (shown + constants.contention * hidden + gather / layers)
+    # Gathered weights are copied out of the flat buffer, gradients into it: about 16 bytes a weight and micro-batch.
+    copies_s = data * 16.0 / rates.memory
+    rounds = 1 if layout.pp > 1 and not layout.reshard else job.micro_batches
+    total = rounds * (shown + constants.contention * hidden + gather / layers + copies_s)
     if layout.shards < ranks:
         copies = Group.of(job.cluster, ranks // layout.shards, layout.tp * layout.shards)
         total += reduce_s(data * sent / layout.shards, copies, rates, hop)

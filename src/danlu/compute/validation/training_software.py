@@ -11,7 +11,7 @@ from danlu.compute.validation.training_cells import Row, text_of
 # Framework, and the year in which its published figures were taken where neither a release nor a paper dates them.
 _FRAMEWORKS: tuple[tuple[str, str, float], ...] = (
     (r"torchtitan|pytorch/torchtitan", "torchtitan", 2024.9),
-    (r"llm-?foundry|mosaic", "llm-foundry", 2023.5),
+    (r"llm-?foundry|mosaic", "llm-foundry", 2023.4),
     (r"interne?vo|internlm", "internevo", 2023.9),
     (r"bigscience|megatron-deepspeed", "megatron-deepspeed", 2022.1),
     (r"megatron-bridge|nemo|megatron|korthikanti|narayanan|transformer.?engine", "megatron", 2023.5),
@@ -26,7 +26,7 @@ _FRAMEWORKS: tuple[tuple[str, str, float], ...] = (
     (r"nanotron|accelerate|transformers|hugging", "hf-trainer", 2024.3),
     (r"\bopt\b|metaseq|llama paper|fairscale", "fairscale", 2022.5),
 )
-_FUSED = {"megatron", "jax", "nanochat", "internevo"}  # their layers come fused, without a compiler asked for
+_FUSED = {"megatron", "jax", "nanochat"}  # their layers come fused, without a compiler asked for
 
 
 def software(row: Row, device: Device | None) -> Software:
