@@ -13,9 +13,10 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from danlu.cli.plan import duration, price, verdict
+from danlu.cli.planned.recipe import price, verdict
 from danlu.cli.progress import Progress
 from danlu.cli.rendered import show
+from danlu.compute.words import duration
 from danlu.errors import Refusal
 from danlu.run.init import Prepared, SourceFile, Wanted, claim, plan_of, prepare, read_sources, slug
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from danlu.compute.local.calibration import Calibration, Ratio
     from danlu.compute.local.planner import Plan, StageTime
     from danlu.compute.local.planner import plan as plan_stages
-    from danlu.compute.local.shapes import Shapes
-    from danlu.compute.local.workload import Questions, Scoring, Workload
+    from danlu.compute.local.probe import Probe
+    from danlu.compute.local.workload import Questions, Replies, Scoring, Workload
     from danlu.compute.question import Question
 
 _ROOMS = {
@@ -29,8 +29,8 @@ _ROOMS = {
     "job": ("Batch", "Job", "Layout", "Numerics", "Software", "Tuning"),
     "local.calibration": ("Calibration", "Ratio"),
     "local.planner": ("Plan", "StageTime", "plan_stages"),
-    "local.shapes": ("Shapes",),
-    "local.workload": ("Questions", "Scoring", "Workload"),
+    "local.probe": ("Probe",),
+    "local.workload": ("Questions", "Replies", "Scoring", "Workload"),
     "question": ("Question",),
 }
 _RENAMED = {"plan_stages": "plan"}  # the plan of a recipe's stages on one device
@@ -51,11 +51,12 @@ __all__ = [
     "Layout",
     "Numerics",
     "Plan",
+    "Probe",
     "Question",
     "Questions",
     "Ratio",
+    "Replies",
     "Scoring",
-    "Shapes",
     "Software",
     "StageTime",
     "Tuning",

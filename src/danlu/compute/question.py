@@ -13,7 +13,7 @@ from danlu.compute.catalogue import Cluster, Precision
 from danlu.compute.job import Numerics, Software, Tuning
 from danlu.compute.job.job import Counter, Loss, Method, Optimiser, Quant, Recompute
 from danlu.compute.job.layout import Schedule, Sharding
-from danlu.compute.quantities import amount, choice, count, flag, whole
+from danlu.compute.quantities import amount, bytes_per_s, choice, count, flag, whole
 from danlu.compute.settings import KEYS
 from danlu.errors import RecipeError
 
@@ -93,10 +93,7 @@ class Question:
         words = {key.replace("-", "_"): _word(value) for key, value in told.items() if value is not None}
         for key in words:
             settings.known(key)
-        cluster = hardware.parse(devices) if isinstance(devices, str) else devices
-        if "power_cap" in words:
-            cap = amount("power_cap", words["power_cap"], least=50.0)
-            cluster = replace(cluster, power_cap_watts=min(cap, cluster.device.watts))
+        cluster = _cluster(hardware.parse(devices) if isinstance(devices, str) else devices, words)
         method = cast(Method, choice("method", words.get("method", "pretrain"), get_args(Method)))
         assumed: list[str] = []
         return cls(
@@ -120,6 +117,17 @@ class Question:
 
 def _word(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _cluster(cluster: Cluster, words: Mapping[str, str]) -> Cluster:
+    if "devices" in words:
+        cluster = replace(cluster, num_devices=whole("devices", words["devices"]))
+    if "network" in words:
+        cluster = replace(cluster, network_bytes_per_s=bytes_per_s("network", words["network"]))
+    if "power_cap" in words:
+        cap = amount("power_cap", words["power_cap"], least=50.0)
+        cluster = replace(cluster, power_cap_watts=min(cap, cluster.device.watts))
+    return cluster
 
 
 def _one_of(words: Mapping[str, str], key: str, known: tuple[str, ...], default: str) -> str:
@@ -177,7 +185,9 @@ def _tuning(words: Mapping[str, str], method: Method) -> Tuning:
     quant = cast(Quant, _one_of(words, "quant", get_args(Quant), "nf4" if method == "qlora" else "none"))
     targets = tuple(part.strip() for part in words.get("targets", "").split(",") if part.strip())
     rank = whole("rank", words.get("rank", "16"))
-    return Tuning(method=method, rank=rank, targets=() if targets == ("all",) else targets, quant=quant)
+    adapter = flag("adapter", words["adapter"]) if "adapter" in words else False
+    targets = () if targets == ("all",) else targets
+    return Tuning(method=method, rank=rank, targets=targets, quant=quant, adapter=adapter)
 
 
 def _degrees(words: Mapping[str, str]) -> Degrees:

@@ -16,7 +16,7 @@ from danlu.compute.question import TRAINS_WHOLE, Question, usual_sequences
 from danlu.errors import RecipeError
 
 _RECOMPUTE: tuple[Recompute, ...] = ("none", "selective", "full")
-_KEPT = 8  # layouts of the first pass whose variants are tried
+KEPT = 8  # layouts of the first pass whose variants are tried
 _LARGER = 1.5  # a step may have so many more rows than usual where nobody fixed them
 
 
@@ -68,8 +68,11 @@ class Rules:
     pace: Callable[[Job], Pace]
 
 
-def search(question: Question, rules: Rules) -> Found:
-    """The best layout of the question. Raises RecipeError where what it fixes cannot be."""
+def search(question: Question, rules: Rules, *, kept: int = KEPT) -> Found:
+    """The best layout of the question. kept: layouts of the first pass whose variants are tried.
+
+    Raises RecipeError where what the question fixes cannot be.
+    """
     check(question)
     usable = question.cluster.device.usable_bytes
     first, tried = _first_pass(question, rules, usable)
@@ -78,7 +81,7 @@ def search(question: Question, rules: Rules) -> Found:
         least = min(first, key=lambda c: c.memory_bytes)
         return Found(least, None, tried)
     known = {(c.job.layout, c.job.recompute, c.job.batch): c for c in fitting}
-    for candidate in fitting[:_KEPT]:
+    for candidate in fitting[:kept]:
         for job in _variants(question, candidate.job):
             key = (job.layout, job.recompute, job.batch)
             if key not in known:

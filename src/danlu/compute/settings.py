@@ -31,6 +31,7 @@ KEYS: Mapping[str, Setting] = {
     "micro": Setting("work", "rows of one forward pass on a data-parallel rank; searched"),
     "rank": Setting("tuning", "of LoRA; 16"),
     "targets": Setting("tuning", "matrices with an adapter: q_proj,v_proj; all linear ones"),
+    "adapter": Setting("tuning", "true: dpo, reward, ppo, grpo train a LoRA adapter; false"),
     "quant": Setting("tuning", "of the frozen base: none, int8, nf4, gptq"),
     "precision": Setting("numerics", "of products: bf16, fp8, fp4, fp16, tf32, fp32"),
     "weights": Setting("numerics", "as they rest in memory; bf16"),
@@ -54,7 +55,9 @@ KEYS: Mapping[str, Setting] = {
     "sequence_parallel": Setting("layout", "norms are divided with tp; true"),
     "offload": Setting("layout", "states rest in the host's memory; false"),
     "recompute": Setting("layout", "none, selective, full"),
-    "power_cap": Setting("economy", "watts of a device, which slow its clock; its design power"),
+    "devices": Setting("hardware", "how many, in place of the number in hardware"),
+    "network": Setting("hardware", "of each device to another node, one way: 400Gb/s, 50GB/s"),
+    "power_cap": Setting("hardware", "watts of a device, which slow its clock; its design power"),
     "serve": Setting("serving", "true: the same hardware serves the model; isl, osl imply it"),
     "isl": Setting("serving", "tokens of a prompt; 1k"),
     "osl": Setting("serving", "tokens of a reply; 256"),
@@ -62,16 +65,14 @@ KEYS: Mapping[str, Setting] = {
     "concurrency": Setting("serving", "requests at a time; as many as memory holds"),
 }
 ECONOMY: Mapping[str, Setting] = {}
-GROUPS = ("work", "tuning", "numerics", "software", "layout", "economy", "serving")
+EVERY: Mapping[str, Setting] = {**KEYS, **ECONOMY}
 
 
 def known(key: str) -> Setting:
     """The setting of that name. Raises RecipeError with the nearest one."""
-    if key in KEYS:
-        return KEYS[key]
-    if key in ECONOMY:
-        return ECONOMY[key]
-    near = nearest(key, [*KEYS, *ECONOMY])
+    if key in EVERY:
+        return EVERY[key]
+    near = nearest(key, EVERY)
     raise RecipeError(f"{key!r} is no setting of a plan; the nearest is {near}= ({known(near).words}).")
 
 

@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from danlu.artefact import write_jsonl
-from danlu.cli.plan import duration, gigabytes, money, plan
+from danlu.cli.plan import plan as command
+from danlu.compute.words import duration, gigabytes, money
 from danlu.errors import DataError, LocatorError, RecipeError
 
 RECIPE = """\
@@ -24,6 +25,10 @@ evaluation:
   guard: {{tasks: [general-text]}}
 """
 TALK = [{"role": "user", "content": "6 times 4?"}, {"role": "assistant", "content": "Six how often?"}]
+
+
+def plan(recipe, overrides=(), *, as_json=False):
+    command(words=[str(recipe), *overrides], as_json=as_json)
 
 
 @pytest.fixture
@@ -67,7 +72,7 @@ def test_a_person_reads_verdict_memory_time_and_assumptions(recipe, capsys, monk
 
 
 def test_no_colour_is_obeyed(recipe, tmp_path):
-    code = f"from pathlib import Path; from danlu.cli.plan import plan; plan(Path({str(recipe)!r}))"
+    code = f"from danlu.cli.plan import plan; plan(words=[{str(recipe)!r}])"
     environment = os.environ | {"NO_COLOR": "1", "FORCE_COLOR": "1", "TERM": "xterm-256color"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", done.stdout)  # no colour; bold is not one
@@ -121,6 +126,6 @@ def test_figures_read_like_figures():
     ]  # fmt: skip
     assert gigabytes(2.06e9) == "2.06 GB"
     assert gigabytes(25.27e9) == "25 GB"
-    assert [money(usd) for usd in (0.0009, 0.038, 12.345, 4321)] == [
-        "under 0.01 USD", "0.038 USD", "12.35 USD", "4,321.00 USD",
+    assert [money(usd) for usd in (0.0009, 0.038, 12.345, 4321, 1.9e6)] == [
+        "under 0.01 USD", "0.038 USD", "12.35 USD", "4,321.00 USD", "1.9 M USD",
     ]  # fmt: skip

@@ -1,0 +1,60 @@
+"""A sweep as a table, from its JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from danlu.compute.words import duration, gigabytes, money
+
+
+def show(swept: Mapping[str, Any], console: Console) -> None:
+    """A line for each combination; the fastest and the cheapest that fit are named below."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for key in swept["keys"]:
+        table.add_column(key.replace("_", " "), no_wrap=True)
+    for name in ("memory", "step", "tokens/s each", "MFU", "all", "cost", "layout"):
+        right = name in {"memory", "step", "tokens/s each", "MFU", "all", "cost"}
+        table.add_column(name, justify="right" if right else "left", no_wrap=right)
+    for row in swept["rows"]:
+        values = [escape(row["values"][key]) for key in swept["keys"]]
+        answer = row["answer"]
+        if answer is None:
+            table.add_row(*values, *[""] * 6, f"[red]{escape(row['reason'])}[/red]")
+        else:
+            table.add_row(*values, *_cells(answer))
+    console.print(table)
+    fitting = [row for row in swept["rows"] if row["answer"] is not None and row["answer"]["fits"]]
+    if len(fitting) > 1:
+        console.print(f"Fastest: {_named(min(fitting, key=_time))}. Cheapest: {_named(min(fitting, key=_cost))}.")
+
+
+def _cells(answer: Mapping[str, Any]) -> list[str]:
+    memory, step = answer["memory"]["bytes"]["value"], answer["step"]
+    usd = answer["money"]["rent_usd"]
+    return [
+        gigabytes(memory) if answer["fits"] else f"[red]{gigabytes(memory)}, does not fit[/red]",
+        duration(step["time_s"]["value"]),
+        f"{step['tokens_per_s_per_device']:,.0f}",
+        f"{step['utilisation']['mfu_causal']:.0%}",
+        duration(answer["training"]["whole_s"]["value"]),
+        "-" if usd is None else money(usd),
+        escape(answer["layout"]["words"]),
+    ]
+
+
+def _named(row: Mapping[str, Any]) -> str:
+    return escape(", ".join(f"{key}={value}" for key, value in row["values"].items()))
+
+
+def _time(row: Mapping[str, Any]) -> float:
+    return float(row["answer"]["training"]["whole_s"]["value"])
+
+
+def _cost(row: Mapping[str, Any]) -> float:
+    usd = row["answer"]["money"]["rent_usd"]
+    return float("inf") if usd is None else float(usd)

@@ -1,0 +1,79 @@
+"""How a job is judged: the rooms that say what it needs and how long it takes, by the kind of training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from danlu.compute.estimate import Estimate
+from danlu.compute.job import Job
+from danlu.compute.memory import estimate as memory_estimate
+from danlu.compute.memory import memory
+from danlu.compute.question import TRAINS_WHOLE
+from danlu.compute.relief import Bounds
+from danlu.compute.search import Pace, Rules
+from danlu.compute.step import bottleneck, relief, step_time
+from danlu.compute.step import estimate as step_estimate
+from danlu.compute.step.tuning import estimate as tuning_estimate
+from danlu.compute.step.tuning import tuning_time
+
+
+def pace(job: Job) -> Pace:
+    """Seconds of a step by parts: by the model of pre-training, or by that of fine-tuning."""
+    if job.tuning.method in TRAINS_WHOLE:
+        step = step_time(job)
+        return Pace(step.total, {name: seconds for name, seconds in step.parts.items() if seconds > 0})
+    tuned = tuning_time(job)
+    parts = {part.name: float(getattr(tuned, part.name)) for part in fields(tuned)}
+    return Pace(tuned.total, {name: seconds for name, seconds in parts.items() if seconds > 0})
+
+
+def step_interval(job: Job) -> Estimate:
+    """The step's time with its 80% interval."""
+    return step_estimate(job) if job.tuning.method in TRAINS_WHOLE else tuning_estimate(job)
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """Bytes of the fullest device, by item, in the phase of the step that needs most."""
+
+    bytes: Estimate
+    items: Mapping[str, float]
+    phase: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is."""
+        return {"bytes": asdict(self.bytes), "items": dict(self.items), "phase": self.phase}
+
+
+def bounds(job: Job, roomy_s: float | None) -> tuple[str, list[tuple[str, float]]]:
+    """What bounds a step, in a sentence; and changes with the share of the step that each would save.
+
+    roomy_s: seconds of the best step for the same rows if devices held twice as much.
+    """
+    found = Bounds.of(job, lambda changed: pace(changed).time_s, roomy_s)
+    if job.tuning.method not in TRAINS_WHOLE:
+        return found.words, [(relief.change, -relief.worth) for relief in found.reliefs]
+    roomier = [(r.change, -r.worth) for r in found.reliefs if r.resource == "memory capacity"]
+    saved = sorted([*relief(job), *roomier], key=lambda change: -change[1])
+    return bottleneck(step_time(job)), saved
+
+
+def needed(job: Job) -> float:
+    """Bytes of the fullest device."""
+    return memory(job).peak_bytes
+
+
+def memory_interval(job: Job) -> Needed:
+    """The same with its interval, by item."""
+    found = memory(job)
+    return Needed(memory_estimate(job), found.items, found.peak_phase)
+
+
+def remedies(job: Job) -> tuple[str, ...]:
+    """Changes that make a job fit, in words."""
+    return ()
+
+
+RULES = Rules(needed, pace)
