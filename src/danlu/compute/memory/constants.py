@@ -1,0 +1,29 @@
+"""What published runs taught about memory: the few numbers that no formula gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryConstants:
+    """All without unit unless said.
+
+    logit_bytes: of one logit at the peak of a loss that is not fused (16-bit logits, their fp32 copies, the
+    log-softmax and its gradient, of which several are alive at a time). kernel_logit_bytes: under one kernel that
+    writes the gradient over the logits. scatter: reserved over allocated memory where every batch has one shape;
+    ragged: where lengths differ from batch to batch. context_bytes: of a device's context and loaded kernels, which
+    only nvidia-smi sees. collective_bytes: buffers of the collective library where there is more than one device.
+    workspace_bytes: of the matrix-product library, inside the allocator.
+    """
+
+    logit_bytes: float = 14.0
+    kernel_logit_bytes: float = 6.0
+    scatter: float = 1.08
+    ragged: float = 1.15
+    context_bytes: float = 0.6e9
+    collective_bytes: float = 0.8e9
+    workspace_bytes: float = 0.1e9
+
+
+MEMORY = MemoryConstants()

@@ -1,0 +1,170 @@
+"""Memory of a training job, phase by phase and item by item: the peak is the largest phase, not their sum.
+
+A step rises to the loss (all activations, logits), falls back through the layers (gradients come as activations go),
+and ends in the optimiser. Sources: those of states.py, activations.py and stage.py; PyTorch's and DeepSpeed's own
+pages for buffers (FSDP: the next unit is gathered while one is computed; DeepSpeed: buckets of 5e8 elements).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from danlu.compute.estimate import Estimate
+from danlu.compute.job import Job
+from danlu.compute.memory.activations import Layer, layer, tokens
+from danlu.compute.memory.constants import MEMORY, MemoryConstants
+from danlu.compute.memory.stage import Stage, held, stages
+from danlu.compute.memory.states import SIZES, States, accumulates_whole, base_bytes, states
+
+Phase = Literal["loss", "backward, last layer", "backward, first layer", "optimiser", "rollout"]
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes of every item in every phase, on the fullest device."""
+
+    phases: Mapping[Phase, Mapping[str, float]]
+
+    def of(self, phase: Phase) -> float:
+        """The sum of one phase."""
+        return sum(self.phases[phase].values())
+
+    @property
+    def peak_phase(self) -> Phase:
+        """The phase that needs most."""
+        return max(self.phases, key=self.of)
+
+    @property
+    def peak_bytes(self) -> float:
+        """What that phase needs."""
+        return self.of(self.peak_phase)
+
+    @property
+    def items(self) -> Mapping[str, float]:
+        """Of the peak, largest first."""
+        return dict(sorted(self.phases[self.peak_phase].items(), key=lambda item: -item[1]))
+
+
+def memory(job: Job, constants: MemoryConstants = MEMORY) -> Memory:
+    """Of the fullest pipeline stage, as the job's counter (allocated, reserved, nvidia-smi) would show it."""
+    return max((_of_stage(job, stage, constants) for stage in stages(job)), key=lambda found: found.peak_bytes)
+
+
+def estimate(job: Job, constants: MemoryConstants = MEMORY) -> Estimate:
+    """The peak in bytes with its 80% interval, as wide as unseen publishers showed."""
+    return Estimate.of(memory(job, constants).peak_bytes, _sigma(job))
+
+
+def _sigma(job: Job) -> float:
+    return 0.15 if job.tuning.method == "pretrain" else 0.2
+
+
+def _of_stage(job: Job, stage: Stage, constants: MemoryConstants) -> Memory:
+    have, inside = states(job, stage), layer(job)
+    base = {"weights": have.weights + _others(job, stage), "adapters": have.adapters, "optimiser": have.optimiser}
+    gathered = _gathered(job, stage)
+    kept = stage.layers * stage.in_flight * inside.kept
+    working = inside.whole - inside.kept + inside.gradients if job.recompute != "none" else inside.gradients
+    logits = _logits(job, constants) if stage.head else 0.0
+    layer_gradients = have.gradients / max(stage.layers, 1.0)
+    waiting = have.gradients if job.micro_batches > 1 or job.layout.pp > 1 else 0.0
+    if job.savings.in_backward:
+        waiting, ending = 0.0, layer_gradients
+    else:
+        ending = have.gradients
+    if job.savings.activation_offload:
+        kept = min(kept, 2 * inside.kept)
+    always = {**base, "gathered weights and buckets": gathered, "product workspaces": constants.workspace_bytes}
+    early = kept * (stage.in_flight - 1) / stage.in_flight  # of micro-batches that came later
+    phases: dict[Phase, dict[str, float]] = {
+        "loss": {**always, "gradients": waiting, "activations": kept, "logits": logits},
+        "backward, last layer": {
+            **always,
+            "gradients": max(waiting, layer_gradients),
+            "activations": kept + working,
+            "head's input": tokens(job) * job.architecture.width * 2.0,
+        },
+        "backward, first layer": {**always, "gradients": ending, "activations": early + inside.kept + working},
+        "optimiser": {**base, "gradients": ending, "the optimiser's copies": have.step},
+    }
+    if job.tuning.method in {"ppo", "grpo"}:
+        phases["rollout"] = {**base, "cache of keys and values": _cache(job), "gathered weights and buckets": gathered}
+    return Memory({phase: _counted(job, items, constants) for phase, items in phases.items()})
+
+
+def _counted(job: Job, items: Mapping[str, float], constants: MemoryConstants) -> dict[str, float]:
+    """What the counter adds to what tensors take."""
+    found = {name: value for name, value in items.items() if value > 0}
+    counter = job.software.counter
+    if counter == "allocated":
+        return found
+    ragged = job.batch.longest is not None and job.batch.mean is not None and job.batch.mean < job.batch.longest
+    scatter = (constants.ragged if ragged else constants.scatter) - 1
+    moving = sum(v for name, v in found.items() if name not in {"weights", "adapters", "optimiser"})
+    found["fragmentation"] = scatter * moving
+    if counter == "nvidia-smi":
+        found["device context"] = constants.context_bytes
+        if job.layout.num_devices > 1:
+            found["collectives"] = constants.collective_bytes
+    return found
+
+
+def _logits(job: Job, constants: MemoryConstants) -> float:
+    """Of the loss: whole in several copies, in one under a kernel that writes in place, or a chunk of an eighth."""
+    each = {
+        "full": constants.logit_bytes,
+        "kernel": constants.kernel_logit_bytes,
+        "chunked": 2.0 + constants.logit_bytes / 8,
+        "fused": 0.0,
+    }[job.software.loss]
+    return tokens(job) * job.architecture.vocab_size * each / job.layout.tp
+
+
+def _gathered(job: Job, stage: Stage) -> float:
+    """Whole weights under full sharding (a layer, the next one, and what lies outside layers); buckets and copies."""
+    layout, mine, size = job.layout, held(job, stage), max(2.0, SIZES[job.numerics.compute])
+    found = 0.0
+    dequantised = 0.0
+    if job.tuning.quant != "none":
+        widest = max(m.inputs * m.outputs for m, _ in job.architecture.matrices)
+        dequantised = size * widest / layout.tp
+    if layout.sharding == "zero3" and layout.shards > 1:
+        each = base_bytes(job) if job.tuning.quant != "none" else size
+        layers = each * (mine.matrices + mine.norms) + each * mine.routed
+        if job.architecture.experts is not None and layout.ep > 1:
+            layers = each * (mine.matrices + mine.norms + mine.routed)
+        outside = size * mine.outside
+        if not layout.reshard:
+            return found + layers + outside + dequantised
+        found += outside + min(layers, 2 * layers / stage.layers)
+        if not job.tuning.adapted and not accumulates_whole(job):
+            found += min(layers, layers / stage.layers) * SIZES[job.numerics.reduced or job.numerics.gradients] / each
+    elif layout.sharding in {"zero1", "zero2"} and "deepspeed" in job.software.framework:
+        found += min(1e9, size * mine.total) * (1 if job.tuning.adapted else 2)
+    if job.numerics.weights == "fp32" and size < 4 and layout.sharding != "zero3":
+        found += size * mine.total  # automatic mixed precision keeps its casts of the weights
+    return found + dequantised
+
+
+def _others(job: Job, stage: Stage) -> float:
+    """Frozen or trained models beside the one in training: the reference, the reward model, the critic."""
+    method = job.tuning.method
+    if method not in {"dpo", "ppo", "grpo"}:
+        return 0.0
+    frozen = replace(job, tuning=replace(job.tuning, adapter=True, method="lora"))
+    reference = 0.0 if job.tuning.adapter else states(frozen, stage).weights
+    if method != "ppo":
+        return reference
+    critic: States = states(job, stage)
+    return reference + states(frozen, stage).weights + critic.weights + critic.gradients + critic.optimiser
+
+
+def _cache(job: Job) -> float:
+    """Of the micro-batch's answers as long as rows may be."""
+    row = job.batch.longest or job.batch.seq_len
+    return job.batch.micro * job.architecture.kv_bytes(row, max(2.0, SIZES[job.numerics.compute])) / job.layout.tp
+
+
+__all__ = ["Layer", "Memory", "Phase", "estimate", "memory"]
