@@ -20,10 +20,10 @@ class StepConstants:
     hide behind products.
     """
 
-    sustained: float = 0.92
+    sustained: float = 0.89
     immature: float = 0.12
     wave: float = 0.6
-    memory: float = 0.80
+    memory: float = 0.72
     eager: float = 2.0
     attention: float = 1.0
     link: float = 0.75

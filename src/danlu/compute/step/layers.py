@@ -15,10 +15,11 @@ from danlu.compute.architecture.shapes import Architecture, Matrix
 from danlu.compute.job import Job
 from danlu.compute.step.constants import StepConstants
 from danlu.compute.step.network import Group, exchange_s, gather_s, reduce_s
-from danlu.compute.step.products import Speed, aligned, backward_s, forward_s
+from danlu.compute.step.products import Speed, backward_s, forward_s
 from danlu.compute.step.rates import Rates, element_bytes
 
 _BACKWARD_ATTENTION = 2.5
+_WITHOUT_TENSOR_CORES = 10.0  # times slower: 312 against 19.5 to 78 TFLOP/s on an A100
 _SCORES_FORWARD, _SCORES_BACKWARD = 13.0, 17.0  # bytes read and written for each score without fusion, dropout included
 
 
@@ -133,7 +134,8 @@ def _attention(job: Job, rates: Rates, tokens: float, *, back: bool) -> tuple[fl
         return (_BACKWARD_ATTENTION if back else 1.0) * flops / rates.attention, 0.0
     flops = shape.attention_flops(tokens, document, causal=False) / tp
     scores = shape.attention_layers * shape.num_heads / tp * tokens * document
-    flops /= aligned(shape.head_width, 2.0)
+    if shape.head_width % 8:  # batched products of misaligned rows do without tensor cores
+        flops *= _WITHOUT_TENSOR_CORES
     return (2.0 if back else 1.0) * flops / rates.head, scores * (_SCORES_BACKWARD if back else _SCORES_FORWARD)
 
 
@@ -224,7 +226,7 @@ def _head(job: Job, rates: Rates, constants: StepConstants) -> Work:
     speed = Speed(rates.head, rates.memory, wave=constants.wave)
     vocab = shape.vocab_size / tp
     products = forward_s(tokens, shape.width, vocab, speed) + backward_s(tokens, shape.width, vocab, speed)
-    each = {"full": 24.0, "inplace": 12.0, "chunked": 24.0, "fused": 6.0}.get(job.software.loss, 24.0)
+    each = {"full": 24.0, "kernel": 12.0, "chunked": 24.0, "fused": 6.0}[job.software.loss]
     if job.software.compiled and job.software.loss == "full":
         each = 14.0
     return Work(products=products, memory_ops=tokens * vocab * each / rates.memory)
@@ -237,4 +239,4 @@ def host_s(job: Job) -> float:
     """
     shape = job.architecture
     dense = 90.0 if job.software.compiled else 200.0
-    return (shape.num_layers * dense + shape.expert_layers * 400.0) * job.cluster.device.op_s
+    return (shape.num_layers * dense + shape.expert_layers * 600.0) * job.cluster.device.op_s

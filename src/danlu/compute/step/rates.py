@@ -94,10 +94,10 @@ def attention_share(job: Job) -> float:
     launch, software = job.cluster.device.year or 2020, job.software
     shape = job.architecture
     width = shape.head_width if shape.latent is None else shape.latent.nope_width
-    narrow = min(1.0, 0.5 + 0.5 * width / 128)
     row = 0 if software.year < 2023.5 else 2 if software.framework in _NATIVE_ATTENTION else 1
     column = 0 if launch < 2022 else 1 if launch < 2025 else 2
-    return narrow * _KERNELS[row][column]
+    narrow = (0.1, 0.5, 0.5)[column] * max(0.0, 1 - width / 128)
+    return (1 - narrow) * _KERNELS[row][column]
 
 
 _KERNELS = (  # Ampere, Hopper, Blackwell

@@ -211,8 +211,8 @@ def flops_per_token(row: Row, job: Job) -> float:
 
 
 def memory_bytes(row: Row) -> float | None:
-    """On the fullest device. GB are 10^9 bytes unless the row's notes say GiB."""
+    """On the fullest device. PyTorch's counters and nvidia-smi count 2^30 as a GB; 10^9 where the row says so."""
     told = number(row.get("memory_gb_per_gpu"))
     if told is None:
         return None
-    return told * (2**30 if "gib" in text_of(row, "notes") else 1e9)
+    return told * (1e9 if re.search(r"1e9|10\^9|decimal gb", text_of(row, "notes")) else 2**30)

@@ -6,6 +6,8 @@ import re
 
 from danlu.compute.catalogue import Device
 from danlu.compute.job import Software
+from danlu.compute.job.job import Loss
+from danlu.compute.job.job import Counter
 from danlu.compute.validation.training_cells import Row, text_of
 
 # Framework, and the year in which its published figures were taken where neither a release nor a paper dates them.
@@ -26,6 +28,7 @@ _FRAMEWORKS: tuple[tuple[str, str, float], ...] = (
     (r"nanotron|accelerate|transformers|hugging", "hf-trainer", 2024.3),
     (r"\bopt\b|metaseq|llama paper|fairscale", "fairscale", 2022.5),
 )
+_LOSSES: dict[str, Loss] = {"llm-foundry": "kernel"}  # FlashAttention's cross entropy is its default
 _FUSED = {"megatron", "jax", "nanochat"}  # their layers come fused, without a compiler asked for
 
 
@@ -50,10 +53,17 @@ def software(row: Row, device: Device | None) -> Software:
         year=year,
         attention="eager" if eager else "flash",
         compiled=compiled,
-        loss="fused" if re.search(r"fused (ce|loss|cross)|liger|cut.?cross", notes) else "full",
+        loss="fused" if re.search(r"fused (ce|loss|cross)|liger|cut.?cross", notes) else _LOSSES.get(name, "full"),
         hides_tp=(name == "megatron" and year >= 2023.5) or re.search(r"async.?tp|tp.?overlap", notes) is not None,
-        counter="reserved" if name == "torchtitan" or "reserved" in notes else "allocated",
+        counter=_counter(notes),
     )
+
+
+def _counter(notes: str) -> Counter:
+    """What memory was read from; reserved where nobody says, between the other two."""
+    if "smi" in notes:
+        return "nvidia-smi"
+    return "allocated" if re.search(r"\balloc|\bactive\b", notes) else "reserved"
 
 
 def _dated(where: str) -> float | None:
