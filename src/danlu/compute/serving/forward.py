@@ -1,0 +1,175 @@
+"""One pass of a model over new tokens, on the devices of one instance.
+
+Roofline of each part (Williams et al. 2009; Pope et al. 2022, arXiv 2211.05102): matrices take the longer of reading
+the weights and multiplying by them; attention reads the cache; each layer exchanges its activations; each kernel has a
+start and a tail; a host that starts kernels one by one may be slower than the device.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from danlu.compute.serving.constants import ServingConstants
+from danlu.compute.serving.engines import Launch
+from danlu.compute.serving.question import Question
+
+_LINK_REACH = 0.7  # large messages over NVLink-class links reach 70-80% (nccl-tests)
+_NETWORK_LATENCY = 4.0  # an all-reduce over the network takes several times one over NVLink
+_HOST_LINK_BYTES_PER_S = 25e9  # devices without links of their own meet over PCIe
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Seconds of a pass by cause. Arithmetic and reading overlap, and so do the host's work and the device's."""
+
+    weights_s: float
+    arithmetic_s: float
+    attention_s: float
+    exchange_s: float
+    kernels_s: float
+    host_s: float
+    step_s: float
+
+    @property
+    def device_s(self) -> float:
+        """What the device needs."""
+        return max(self.weights_s, self.arithmetic_s) + self.attention_s + self.exchange_s + self.kernels_s
+
+    @property
+    def seconds(self) -> float:
+        """Of the whole pass."""
+        return max(self.device_s, self.host_s) + self.step_s
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a pass carries: `decoding` requests with one new token each and `context` tokens behind them, and `prompt`
+    tokens of prompts that are `document` long and stand on `past` tokens of context."""
+
+    decoding: float = 0.0
+    context: float = 0.0
+    prompt: float = 0.0
+    document: float = 0.0
+    past: float = 0.0
+
+    @property
+    def tokens(self) -> float:
+        """New tokens."""
+        return self.decoding + self.prompt
+
+
+def forward(question: Question, work: Work, launch: Launch, constants: ServingConstants) -> Pass:
+    """A pass of an instance, all its attention groups together."""
+    layers = question.architecture.num_layers
+    kernels = num_kernels(question) * layers
+    launched = 0.0 if launch != "python" else kernels
+    if work.prompt and launched and question.engine.prompt_launches is not None:
+        launched = min(launched, question.engine.prompt_launches * layers)
+    tokens = work.tokens
+    return Pass(
+        weights_s=_weights_s(question, tokens, constants),
+        arithmetic_s=_arithmetic_s(question, tokens, constants),
+        attention_s=_cache_s(question, work, constants) + _attention_s(question, work),
+        exchange_s=_exchange_s(question, tokens, constants),
+        kernels_s=kernels * constants.kernel_s,
+        host_s=launched * constants.launch_s,
+        step_s=constants.step_s if question.engine.launch != "native" else 0.0,
+    )
+
+
+def num_kernels(question: Question) -> float:
+    """Kernels of a layer as engines fuse them: norms with additions, gate with up, activation with its product."""
+    shape, fused = question.architecture, question.engine.fused
+    attention = (8 if shape.latent else 5) + (not fused) * 2 * shape.qk_norm
+    mixture = (6 if fused else 9) + 3 * bool(shape.experts and shape.experts.shared_width)
+    share = shape.expert_layers / shape.num_layers
+    rounding = 3 if question.weights.compute in {"fp8", "fp4"} and not (question.weights.dequantised or fused) else 0
+    return attention + share * mixture + (1 - share) * 4 + rounding - fused
+
+
+def touched_experts(count: int, active: int, tokens: float, diversity: float = 1.0) -> float:
+    """Experts that at least one of the tokens takes: each takes `active` of `count`, at random where `diversity` is 1;
+    below it, that share of each further token's choice is at random and the rest follows the others."""
+    free = 1 + max(0.0, tokens - 1) * diversity
+    return count * (1 - (1 - active / count) ** free) if tokens >= 1 else active * tokens
+
+
+def weight_bytes(question: Question, tokens: float | None = None, diversity: float = 1.0) -> tuple[float, float]:
+    """Bytes of the fullest device: (of matrices that every token meets, of experts) that a pass over `tokens` reads;
+    with None, that rest in its memory, embedding included."""
+    shape, split, form = question.architecture, question.split, question.weights
+    routed = shape.routed_parameters
+    dense = (shape.layer_parameters - routed) * form.weight_bytes / split.tp
+    edges = shape.embedding_parameters if tokens is None else shape.head_parameters
+    dense += edges * form.other_bytes / split.tp
+    experts = routed * form.weight_bytes / split.width
+    if tokens is None:
+        return dense / split.pp + (shape.extra_parameters * form.other_bytes) / split.tp, experts / split.pp
+    if shape.experts is None:
+        return dense, 0.0
+    touched = touched_experts(shape.experts.count, shape.experts.active, tokens, diversity)
+    own = shape.experts.count / split.width
+    here = touched / split.width
+    if question.split.expert_parallel and split.width > 1:
+        here = min(own, here + math.sqrt(2 * here * math.log(split.width)) * (1 - touched / shape.experts.count))
+    return dense, experts * here / own
+
+
+def _weights_s(question: Question, tokens: float, constants: ServingConstants) -> float:
+    dense, experts = weight_bytes(question, tokens, constants.diversity)
+    reach = constants.weights_reach
+    if question.weights.widened(question.cluster.device):
+        reach *= constants.unpacking_reach
+    return (dense + experts / min(1.0, constants.expert_read)) / (question.cluster.device.memory_bytes_per_s * reach)
+
+
+def _arithmetic_s(question: Question, tokens: float, constants: ServingConstants) -> float:
+    shape, device = question.architecture, question.cluster.device
+    rate = device.reached_flops_per_s(question.weights.computes_in(device)) * constants.matrix_reach
+    experts = shape.experts
+    routed = shape.routed_parameters * experts.active / experts.count if experts else 0.0
+    dense = shape.active_matrix_parameters - routed
+    return 2 * tokens * (dense + routed / constants.expert_reach) / (question.split.width * rate)
+
+
+def cache_share(question: Question) -> float:
+    """Share of a token's cache on one device of a group: heads are divided as far as they go, a latent is not."""
+    shape, tp = question.architecture, question.split.tp
+    return 1.0 if shape.latent else 1 / min(tp, max(1, shape.num_kv_heads))
+
+
+def _cache_s(question: Question, work: Work, constants: ServingConstants) -> float:
+    held = question.architecture.kv_bytes(work.context, question.kv_bytes) * cache_share(question)
+    read = work.decoding / question.split.dp * held
+    if question.engine.expands_cache:  # read and write to append; read, widen, and read the wide one
+        read *= 3 + 2 * question.architecture.num_heads / max(1, question.architecture.num_kv_heads)
+    return read / (question.cluster.device.memory_bytes_per_s * constants.cache_reach)
+
+
+def _attention_s(question: Question, work: Work) -> float:
+    shape = question.architecture
+    if work.prompt <= 0:
+        return 0.0
+    flops = shape.attention_flops(work.prompt, max(work.document, 1.0))
+    if work.past:
+        flops += shape.attention_flops(work.prompt, work.past, causal=False)
+    return flops / (question.split.width * question.cluster.device.attention_flops_per_s)
+
+
+def _exchange_s(question: Question, tokens: float, constants: ServingConstants) -> float:
+    """Two all-reduces a layer between tp devices (arXiv 1909.08053), or tokens sent to their experts and back."""
+    split, shape, cluster = question.split, question.architecture, question.cluster
+    if split.width == 1:
+        return 0.0
+    linked = split.width <= max(cluster.link_domain, 1)
+    between = cluster.device.link_bytes_per_s if linked else cluster.network_bytes_per_s
+    rate = (between or _HOST_LINK_BYTES_PER_S) * _LINK_REACH
+    fast = linked and (between or 0) >= 100e9
+    latency = constants.collective_s * (1 if fast else _NETWORK_LATENCY)
+    reduced = 2 * (split.tp - 1) / split.tp * (tokens / split.dp) * shape.width * 2
+    sent = 0.0
+    if split.dp > 1 and shape.experts is not None:
+        copies = min(shape.experts.active, split.width)
+        sent = tokens / split.width * copies * shape.width * 3 / 2  # there in one byte, back in two
+    return 2 * shape.num_layers * (latency + (reduced + sent) / rate)
