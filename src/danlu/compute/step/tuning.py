@@ -19,29 +19,30 @@ from danlu.compute.step.rates import Rates, element_bytes
 
 @dataclass(frozen=True, slots=True)
 class TuningConstants:
-    """What fine-tuning adds to a training step's constants, fitted on published runs, one publisher left out at a time.
+    """What no data sheet has, fitted on published fine-tuning runs, one publisher left out at a time.
 
-    products: share of a pre-training step's rate that a fine-tuning step's products hold. eager: times that eager
-    pointwise traffic costs what its bytes say. fused: the share of it that is left where kernels are fused. dequantise:
-    share of the memory's rate at which a quantised base is unpacked. start: host seconds for an operation, as a
-    multiple of the device's op_s. link: share of a pre-training step's link rate that collectives of one layer's
-    weights reach. overlap: share of them that the device's work can hide. update: times that an optimiser's states are
-    read and written. iteration_s: seconds of a micro-batch in which no device works (loader, logging, waiting).
+    products: share of a large product's rate that a step's products hold. eager: times that eager pointwise traffic
+    costs what its bytes say. fused: the share of it that is left where kernels are fused. dequantise: share of the
+    memory's rate at which a quantised base is unpacked. start: host seconds for an operation, as a multiple of the
+    device's op_s. link: share of the line rate that collectives of one layer's weights reach. overlap: share of them
+    that the device's work can hide. update: times that an optimiser's states are read and written. iteration_s: seconds
+    of a micro-batch in which no device works (loader, logging, waiting).
     """
 
-    products: float = 1.0
-    eager: float = 1.0
-    fused: float = 0.45
-    dequantise: float = 0.22
-    start: float = 2.8
-    link: float = 0.4
-    overlap: float = 0.55
-    update: float = 1.8
+    products: float = 0.86
+    eager: float = 0.75
+    fused: float = 0.43
+    dequantise: float = 0.25
+    start: float = 3.1
+    link: float = 0.28
+    overlap: float = 0.45
+    update: float = 1.6
     iteration_s: float = 0.006
 
 
 TUNING = TuningConstants()
 _SIGMA = 0.25
+_MEMORY_SHARE = 0.8  # of the memory's line rate that a streaming kernel reaches
 _HOST_BUS_BYTES_PER_S = 12e9  # to and from pinned host memory over PCIe 4
 _NO_PEER_BYTES_PER_S = 6e9  # between cards without links of their own: through the host's memory, by all of them
 _NEW_TOKENS = 512.0  # of a rollout, where nobody told
@@ -51,11 +52,11 @@ _NEW_TOKENS = 512.0  # of a rollout, where nobody told
 class TuningTime:
     """Seconds of an iteration by what they go into; `total` is their sum. host: what kernels wait for beyond work."""
 
-    products: float = 1.0
+    products: float = 0.86
     attention: float = 0.0
     pointwise: float = 0.0
     adapters: float = 0.0
-    dequantise: float = 0.22
+    dequantise: float = 0.25
     loss: float = 0.0
     host: float = 0.0
     communication: float = 0.0
@@ -83,7 +84,7 @@ def tuning_time(job: Job, constants: TuningConstants = TUNING) -> TuningTime:
     busy = products + attention + pointwise + adapters + dequantise + loss
     started = work.started_kernels(job) * job.cluster.device.op_s * constants.start
     waiting = _longer(busy, started) - busy + constants.iteration_s
-    sent = (_gathered_s(job, rates) * rounds + _reduced_s(job, rates)) / constants.link
+    sent = _gathered_s(job, rates) * rounds + _reduced_s(job, rates)
     return TuningTime(
         products=products * rounds,
         attention=attention * rounds,
@@ -105,9 +106,8 @@ def estimate(job: Job, constants: TuningConstants = TUNING) -> Estimate:
 
 
 def _rates(job: Job, constants: TuningConstants) -> Rates:
-    """A training step's rates; cards without links of their own exchange through the host."""
-    rates = Rates.of(job, STEP)
-    rates = replace(rates, products=rates.products * constants.products, head=rates.head * constants.products)
+    """A training step's rates with these shares; cards without links of their own exchange through the host."""
+    rates = Rates.of(job, replace(STEP, sustained=constants.products, memory=_MEMORY_SHARE, link=constants.link))
     if job.cluster.link_domain <= 1 and job.cluster.num_devices <= job.cluster.devices_per_node:
         slow = min(rates.link, _NO_PEER_BYTES_PER_S)
         rates = replace(rates, link=slow, network=slow)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from danlu.compute.architecture import Matrix
 from danlu.compute.job import Job
+from danlu.compute.job.adapters import adapted_matrices, adapters
 from danlu.compute.step.layers import local_tokens
 from danlu.compute.step.products import Speed, product_s
 from danlu.compute.step.rates import Rates
@@ -20,6 +21,7 @@ from danlu.compute.step.rates import Rates
 STORED = {"none": 2.0, "int8": 1.0, "nf4": 0.53, "gptq": 0.53}  # bytes a parameter of the base at rest
 _GROUPED = re.compile(r"scattermoe|grouped|megablocks|megatron|torchtitan|fused.?moe")  # experts in one kernel
 _WAVE = 0.18  # of large tiles; the few rows of a fine-tuning batch take smaller ones
+_GROUPED_SHARE = 0.6  # of a large product's rate, for many small experts in one kernel
 _TILE_ROWS = 64.0  # a tile is computed whole
 _LONG_ATTENTION = 1200.0  # tokens at which a fused kernel reaches half of what it reaches on long rows
 
@@ -49,24 +51,6 @@ class Rounds:
         return self.forward + 2 * self.inputs
 
 
-def adapted_matrices(job: Job) -> tuple[tuple[Matrix, int], ...]:
-    """Matrices with an adapter, each with the layers that have it."""
-    if not (job.tuning.method in {"lora", "qlora"} or job.tuning.adapter):
-        return ()
-    named = job.tuning.targets
-    return tuple(
-        (matrix, layers)
-        for matrix, layers in job.architecture.matrices
-        if matrix.name != "router" and (not named or _is_named(matrix.name, named))
-    )
-
-
-def _is_named(name: str, named: tuple[str, ...]) -> bool:
-    """Latent attention splits what others call q_proj, k_proj and v_proj; experts' matrices are named as dense ones."""
-    plain = re.sub(r"^(expert|shared)_", "", name)
-    return plain in named or ("q_proj" in named and name.startswith("q_")) or ("v_proj" in named and "kv_" in name)
-
-
 def trained_parameters(job: Job) -> float:
     """Weights with a gradient."""
     if not job.tuning.adapted:
@@ -88,15 +72,35 @@ def products_s(job: Job, rates: Rates) -> float:
     speed = Speed(rates.products, rates.memory, wave=_WAVE)
     seconds = 0.0
     for matrix, layers in shape.matrices:
-        count = max(1.0, matrix.copies / job.layout.ep)
-        rows = -(-tokens * matrix.used / count // _TILE_ROWS) * _TILE_ROWS
-        once = product_s(rows, matrix.inputs, matrix.outputs, speed, count=count)
-        seconds += layers * once * (rounds.forward + rounds.inputs)
-        if rounds.weights:
-            seconds += layers * product_s(matrix.inputs, rows, matrix.outputs, speed, count=count)
+        once, weights = _matrix_s(job, matrix, tokens, speed)
+        seconds += layers * (once * (rounds.forward + rounds.inputs) + weights * rounds.weights)
     head = Speed(rates.head, rates.memory, wave=_WAVE)
     logits = product_s(tokens, shape.width, shape.vocab_size, head)
     return (seconds + logits * (1 + rounds.inputs + rounds.weights)) / job.layout.tp
+
+
+def _matrix_s(job: Job, matrix: Matrix, tokens: float, speed: Speed) -> tuple[float, float]:
+    """A matrix and all its copies: forward (and backward by inputs), and backward by weights.
+
+    Experts run one after another, each losing its own last wave, or in one kernel at a lower rate.
+    """
+    local = max(1.0, matrix.copies / job.layout.ep)
+    rows = tokens * (matrix.copies if _computes_all(job) and matrix.copies > 1 else matrix.used) / local
+    rows = -(-rows // _TILE_ROWS) * _TILE_ROWS
+    grouped = matrix.copies > 1 and grouped_experts(job)
+    together, times = (local, 1 / _GROUPED_SHARE) if grouped else (1.0, local)
+    once = times * product_s(rows, matrix.inputs, matrix.outputs, speed, count=together)
+    return once, times * product_s(matrix.inputs, rows, matrix.outputs, speed, count=together)
+
+
+def grouped_experts(job: Job) -> bool:
+    """Whether a mixture's experts run in one kernel rather than in a loop."""
+    return _GROUPED.search(job.software.framework) is not None
+
+
+def _computes_all(job: Job) -> bool:
+    """Transformers computes every expert of Llama 4 for every token, and multiplies by weights that are mostly zero."""
+    return re.search(r"llama.?4", job.architecture.name) is not None and not grouped_experts(job)
 
 
 def attention_s(job: Job, rates: Rates) -> float:
@@ -115,16 +119,18 @@ def attention_s(job: Job, rates: Rates) -> float:
 def pointwise_bytes(job: Job) -> float:
     """Norms, rotary embedding, activation and residuals of all layers, as eager kernels move them.
 
-    Two norms that go through fp32 (22 bytes an element each), two residuals (6), rotary embedding (20 an element of
-    queries and keys), activation and gate (10 an element of the feed-forward part).
+    Bytes an element: a root-mean-square norm 22 (a chain of kernels through fp32), a layer norm, one kernel, 6; a
+    residual 6; rotary embedding 20 of queries and keys; an activation with its gate 10, without 4.
     """
     shape = job.architecture
-    wide = shape.query_width + shape.kv_elements_per_token_layer // 2
-    middle = shape.ffn_width * (shape.num_layers - shape.expert_layers)
+    norm, activation = (22.0, 10.0) if shape.gated else (6.0, 4.0)  # decoders without a gate have layer norms
+    rotated = 0.0 if shape.positions else shape.query_width + shape.kv_elements_per_token_layer / 2
+    middle = float(shape.ffn_width * (shape.num_layers - shape.expert_layers))
     if shape.experts is not None:
-        routed = shape.experts.active * (shape.experts.width + 2 * shape.width)
+        used = shape.experts.count if _computes_all(job) else shape.experts.active
+        routed = used * (shape.experts.width + 2 * shape.width)
         middle += shape.expert_layers * (routed + shape.experts.shared_width)
-    layers = shape.num_layers * (56.0 * shape.width + 20.0 * wide) + 10.0 * middle
+    layers = shape.num_layers * (2 * (norm + 6.0) * shape.width + 20.0 * rotated) + activation * middle
     return layers * local_tokens(job) * Rounds.of(job).traffic / job.layout.tp
 
 
@@ -153,20 +159,20 @@ def started_kernels(job: Job) -> float:
     """Kernels that the host starts for a micro-batch: what a small batch waits for.
 
     A layer forward: 40 eager operations (25 when compiled or fused), an adapter 10 (8), a quantised matrix 4, each
-    expert of a mixture that loops over its experts 15. Backward starts twice as many. Full sharding calls a collective
+    expert of a mixture that loops over its experts 9. Backward starts twice as many. Full sharding calls a collective
     for each unit that it wraps, 20 operations' worth; an adapter's two matrices are units of their own but in LitGPT.
     """
     shape, rounds = job.architecture, Rounds.of(job)
     compiled = job.software.compiled
-    adapters = sum(layers for _, layers in adapted_matrices(job))
-    count = shape.num_layers * (25.0 if compiled else 40.0) + adapters * (8.0 if compiled else 10.0)
+    attached = adapters(job)
+    count = shape.num_layers * (25.0 if compiled else 40.0) + attached * (8.0 if compiled else 10.0)
     if job.tuning.quant != "none":
         count += 4.0 * sum(layers for m, layers in shape.matrices if m.name != "router")
     if shape.experts is not None:
-        alone = 1.0 if _GROUPED.search(job.software.framework) else float(shape.experts.count)
-        count += shape.expert_layers * (20.0 + 15.0 * alone)
+        alone = 1.0 if grouped_experts(job) else float(shape.experts.count)
+        count += shape.expert_layers * (20.0 + 9.0 * alone)
     count *= rounds.traffic
     if job.layout.sharding == "zero3" and job.layout.shards > 1:
-        units = shape.num_layers + (0 if "litgpt" in job.software.framework else 2 * adapters)
+        units = shape.num_layers + (0 if "litgpt" in job.software.framework else 2 * attached)
         count += 20.0 * (rounds.forward + 2.0) * units
     return count

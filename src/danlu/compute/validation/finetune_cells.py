@@ -6,6 +6,7 @@ import re
 
 from danlu.compute.catalogue import Precision
 from danlu.compute.job import Layout, Numerics, Savings, Software, Tuning
+from danlu.compute.job.adapters import FUSED
 from danlu.compute.job.job import Counter, Loss, Method, Quant, Recompute
 from danlu.compute.job.layout import Sharding
 from danlu.compute.validation.training_cells import Row, text_of, whole
@@ -89,11 +90,11 @@ _SHORT = {
     "projection": ("o_proj",),
     "output_proj": ("o_proj",),
     "dense": ("o_proj",),
-    "c_attn": ("q_proj", "k_proj", "v_proj"),
-    "query_key_value": ("q_proj", "k_proj", "v_proj"),
-    "linear_qkv": ("q_proj", "k_proj", "v_proj"),
-    "qkv_proj": ("q_proj", "k_proj", "v_proj"),
-    "w_pack": ("q_proj", "k_proj", "v_proj"),
+    "c_attn": (FUSED,),
+    "query_key_value": (FUSED,),
+    "linear_qkv": (FUSED,),
+    "qkv_proj": (FUSED,),
+    "w_pack": (FUSED,),
     "gate": ("gate_proj",),
     "up": ("up_proj",),
     "down": ("down_proj",),
@@ -113,19 +114,21 @@ def targets(row: Row) -> tuple[str, ...]:
     words = re.findall(r"[a-z_]+", cell.replace("default", ""))
     found = [name for word in words for name in _SHORT.get(word, (word,) if word in _NAMED else ())]
     if "q_proj" in words and "c_attn" in words:  # a list of every spelling that a benchmark may meet
-        found = [name for name in found if name not in {"k_proj", "v_proj"} or name in words]
+        found = [name for name in found if name != FUSED]
     if found:
         return tuple(dict.fromkeys(found))
     if framework(row) in {"torchtune", "litgpt", "hf-trainer", "llama-recipes", "mlx"} and not cell.strip():
         return ("q_proj", "v_proj")
-    return ("q_proj", "k_proj", "v_proj") if "default" in cell else ()
+    return (FUSED,) if "default" in cell else ()
 
 
 def tuning(row: Row) -> Tuning:
     """The method with its adapter and its base's storage."""
     rank = whole(row.get("lora_rank"))
     adapter = rank is not None or "tuner lora" in text_of(row, "notes")
-    return Tuning(method(row) or "full", rank or 16, targets(row), quant(row), adapter)
+    cell = text_of(row, "quant", "notes")
+    twice = framework(row) != "litgpt" or re.search(r"\bdq\b|-dq|double", cell) is not None
+    return Tuning(method(row) or "full", rank or 16, targets(row), quant(row), adapter, double_quant=twice)
 
 
 def numerics(row: Row, name: str) -> Numerics:

@@ -74,6 +74,8 @@ class Lengths:
         return mean
 
 
+USUAL = Lengths(400, 300, 8192)  # instructions that nobody describes
+
 _KNOWN: tuple[tuple[str, Lengths], ...] = (
     (r"alpaca.?2k", Lengths(115, 75, 1000, 2000)),
     (r"long.?alpaca", Lengths(8055, 6000, 32768, 12000)),

@@ -6,6 +6,7 @@ LitGPT and torchtune, an optimiser step elsewhere); samples a second stand in th
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,13 +18,14 @@ from danlu.compute.job import Batch, Job
 from danlu.compute.job.layout import Layout
 from danlu.compute.validation import finetune_cells as cells
 from danlu.compute.validation.case import Case, Target
-from danlu.compute.validation.finetune_lengths import Lengths, of_dataset
+from danlu.compute.validation.finetune_lengths import USUAL, Lengths, of_dataset
 from danlu.compute.validation.training_cells import Row, number, optimiser, publisher, text_of, whole
 from danlu.compute.validation.training_hardware import cluster
 from danlu.compute.validation.training_shapes import architecture
 from danlu.errors import RecipeError
 
 HEADER = frozenset({"id", "method", "quant", "packed", "micro_batch", "grad_accum", "peak_memory_gb_per_gpu"})
+_KNOWABLE_CAP = 8192.0  # a longer one says that rows are long, and not how long
 _DROPS_LONG_ROWS = ("ms-swift",)  # its truncation_strategy is "delete" unless told
 _ITERATES_MICRO = {"litgpt", "torchtune"}
 _EVALUATION = 0.15  # of LitGPT's runs, whose hours include validation: a forward pass over 100 batches now and then
@@ -161,7 +163,7 @@ class _Reading:
         ranks = self.layout.dp
         if ranks <= 1 or self.lengths is None or _packed(self.row) or "multipack" in text_of(self.row, "framework"):
             return tokens
-        spread = self.lengths.deviation / self.lengths.mean / self.micro**0.5
+        spread = self.lengths.deviation / self.lengths.mean / math.sqrt(self.micro)
         return tokens * (1 + spread * NormalDist().inv_cdf((ranks - 0.375) / (ranks + 0.25)))
 
     def timed(self) -> tuple[float, Job]:
@@ -215,15 +217,24 @@ def _per_device(row: Row) -> bool:
 
 
 def _tokens(row: Row, lengths: Lengths | None, cap: float, micro: int, accumulated: int) -> float | None:
-    """Of a row on average as computed: by the row's own two rates, the cap where it is filled, or the data set's."""
+    """Of a row on average as computed; None where nobody can know.
+
+    By the row's own two rates; the cap where rows fill it (packed, or where packing is not even spoken of); the data
+    set's lengths; of data that nobody knows, those of usual instructions.
+    """
     if _packed(row):
-        return cap
+        return cap if whole(row.get("seq_len")) else None
     per_s, seconds = number(row.get("tokens_per_s")), number(row.get("s_per_iter"))
     if per_s is not None and seconds is not None and _per_device(row):
         return per_s * seconds / (micro * accumulated)
+    if lengths is None and whole(row.get("seq_len")):
+        spoken_of = bool((row.get("packed") or "").strip())
+        if not spoken_of:
+            return cap
+        lengths = USUAL.cut(cap) if cap <= _KNOWABLE_CAP else None
     if lengths is None:
-        return None if row.get("dataset") or not row.get("seq_len") else cap
-    return lengths.mean if "free" in text_of(row, "packed") else lengths.padded(micro)
+        return None
+    return lengths.mean if "free" in text_of(row, "packed", "notes") else lengths.padded(micro)
 
 
 def _accumulated(row: Row, lengths: Lengths | None, micro: int) -> int:
