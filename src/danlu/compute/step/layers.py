@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
-from danlu.compute.architecture.shapes import Architecture, Matrix
+from danlu.compute.architecture.shapes import Matrix
 from danlu.compute.job import Job
 from danlu.compute.step.constants import StepConstants
 from danlu.compute.step.network import Group, exchange_s, gather_s, reduce_s

@@ -6,8 +6,7 @@ import re
 
 from danlu.compute.catalogue import Device
 from danlu.compute.job import Software
-from danlu.compute.job.job import Loss
-from danlu.compute.job.job import Counter
+from danlu.compute.job.job import Counter, Loss
 from danlu.compute.validation.training_cells import Row, text_of
 
 # Framework, and the year in which its published figures were taken where neither a release nor a paper dates them.
