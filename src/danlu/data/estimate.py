@@ -4,21 +4,41 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from danlu.data.overlong import fit
 from danlu.data.row import Row
 from danlu.data.sources import read_source
 from danlu.errors import DataError
 from danlu.recipe.data import Data, GeneratedSource
-from danlu.tokens import Renderer
+from danlu.tokens import Rendered, Renderer
 
 SAMPLE = 64
 
 
-def estimate(data: Data, *, renderer: Renderer, root: Path) -> dict[str, dict[str, Any]]:
-    """{source: {rows, tokens, supervised_tokens}} of one pass over the data, as shares and overlong rows leave it.
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """A source as a sample of its rows shows it. rows: as its share leaves them; looked_at: how many were rendered."""
+
+    rows: int
+    looked_at: int
+    documents: tuple[Rendered, ...]
+    replay: bool
+
+    @property
+    def tokens(self) -> int:
+        """Of one pass over the source."""
+        return round(self.rows / self.looked_at * sum(len(document.ids) for document in self.documents))
+
+    @property
+    def supervised_tokens(self) -> int:
+        """The same of what is learnt from."""
+        return round(self.rows / self.looked_at * sum(sum(document.mask[1:]) for document in self.documents))
+
+
+def estimate(data: Data, *, renderer: Renderer, root: Path) -> dict[str, Sampled]:
+    """{source: what a sample of it shows}, as shares and overlong rows leave it.
 
     Files are read once, for their number of rows; at most 64 rows a source are rendered. Copies and bad rows are
     counted as if they stayed. Raises what `build` raises for the rows in the sample, DataError if none of them fits.
@@ -31,14 +51,9 @@ def estimate(data: Data, *, renderer: Renderer, root: Path) -> dict[str, dict[st
             rows = source.rows
         fitted = [fit(row, data, renderer) for row in sample]
         longest = max(longest, *(one.longest for one in fitted))
-        documents = [document for one in fitted for document in one.documents]
-        scale = rows * source.share / len(sample)
-        counted[source.name] = {
-            "rows": round(rows * source.share),
-            "tokens": round(scale * sum(len(document.ids) for document in documents)),
-            "supervised_tokens": round(scale * sum(sum(document.mask[1:]) for document in documents)),
-        }
-    if not any(source["tokens"] for source in counted.values()):
+        documents = tuple(document for one in fitted for document in one.documents)
+        counted[source.name] = Sampled(round(rows * source.share), len(sample), documents, source.replay)
+    if not any(source.tokens for source in counted.values()):
         raise DataError(
             f"no row that was looked at fits: data.max_length is {data.max_length:,}, the longest row has {longest:,} "
             f"tokens, and data.overlong={data.overlong} keeps none. Raise data.max_length, or choose another policy."

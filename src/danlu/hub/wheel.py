@@ -69,6 +69,11 @@ def fetch_wheel(
     return Wheel(folder, digest, found)
 
 
+def is_fetched(name: str, version: str | None, cache: Path | None = None) -> bool:
+    """Whether `fetch_wheel` would find it in the cache."""
+    return _cached((cache or cache_folder()) / "wheels", name, version, None) is not None
+
+
 def _cached(wheels: Path, name: str, version: str | None, expected: str | None) -> Wheel | None:
     if version is None:
         return None

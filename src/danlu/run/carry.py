@@ -17,7 +17,7 @@ from danlu.run.events import Events
 from danlu.run.fingerprint import code_fingerprint, library_versions
 from danlu.run.lock import only_writer
 from danlu.run.machine import prepare_libraries, this_machine
-from danlu.run.measure import Meter, read
+from danlu.run.measure import Meter, read, reused_s
 from danlu.run.pipeline import STAGES
 from danlu.run.result import FILE, describe
 from danlu.run.settle import folder_for, keep, settle
@@ -94,7 +94,8 @@ def carry_stage(stage: Stage, context: Context) -> None:
     context.store.link(entry, link)
     context.outputs[stage.name] = stage.output(entry.folder)
     cost = read(entry.folder).described()
-    context.rows.append({"name": stage.name, "key": entry.key, "status": status, "reason": reason, **cost})
+    lent = {"reused_s": lent_s} if (lent_s := reused_s(entry.folder)) else {}
+    context.rows.append({"name": stage.name, "key": entry.key, "status": status, "reason": reason, **cost, **lent})
     context.emit("stage", {"stage": stage.name, "status": status, "reason": reason, **cost})
 
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from danlu.artefact import write_json
+from danlu.artefact import read_json, write_json
 
 NAME = ".measured.json"
+_REUSED = ".reused.json"
 _EVERY_S = 1.0
 
 
@@ -71,6 +72,19 @@ def read(folder: Path) -> Cost:
         return Cost(**facts)
     except (OSError, ValueError, TypeError):
         return Cost()
+
+
+def lend(folder: Path, part: Path) -> None:
+    """Note that a part of `folder`, which is under way, was built by another run: that took time, but not here."""
+    path = folder / _REUSED
+    before = read_json(path)["wall_s"] if path.is_file() else 0.0
+    write_json(path, {"wall_s": before + read(part).wall_s})
+
+
+def reused_s(folder: Path) -> float:
+    """Seconds that other runs had spent on parts of `folder`: a whole build takes as much longer."""
+    path = folder / _REUSED
+    return float(read_json(path)["wall_s"]) if path.is_file() else 0.0
 
 
 def _cpu_s() -> float:

@@ -60,6 +60,16 @@ def fit_to_text(recipe: Recipe, root: Path) -> Recipe:
     """
     if not isinstance(recipe.base, FreshBase):
         return recipe
+    written = recipe.model_dump(mode="json")
+    training = scratch.fitted(written["training"], recipe.base, text_bytes(recipe, root))
+    return Recipe.model_validate({**written, "training": training})
+
+
+def text_bytes(recipe: Recipe, root: Path) -> float:
+    """Bytes of the text that the sources give, as their shares leave it.
+
+    Raises RecipeError for a text that is not there.
+    """
     size = 0.0
     for index, source in enumerate(recipe.data.sources):
         if isinstance(source, FileSource):
@@ -69,8 +79,7 @@ def fit_to_text(recipe: Recipe, root: Path) -> Recipe:
             size += source.share * path.stat().st_size
         elif isinstance(source, PassageSource):
             size += source.share * PASSAGE_BYTES[source.passages]
-    written = recipe.model_dump(mode="json")
-    return Recipe.model_validate({**written, "training": scratch.fitted(written["training"], recipe.base, size)})
+    return size
 
 
 def folder_for(recipe: Recipe, settled: Recipe, out: Path | None) -> Path:

@@ -14,9 +14,7 @@ from torch import Tensor
 
 from danlu.errors import DataError
 from danlu.model import PackedAttention
-from danlu.tokens import Document, Shards
-
-_FAMILY = 8  # tokens: less is not worth sharing
+from danlu.tokens import Document, Shards, shared_beginnings
 
 Sizes = Mapping[int, tuple[int, int]]
 """Tokens of each pack: all, and those that are supervised."""
@@ -39,9 +37,9 @@ class MicroBatch:
     @classmethod
     def of(cls, documents: Sequence[Document]) -> MicroBatch:
         """Lay documents in a row. A document's first token is never a target: nothing stands before it."""
-        shares = _shared([d.ids for d in documents])
+        shares = shared_beginnings([d.ids for d in documents])
         row: list[np.ndarray] = []
-        beginnings: list[slice | None] = []
+        begun: list[slice | None] = []
         predicting: list[np.ndarray] = []
         starts: list[int] = []
         end = 0
@@ -49,7 +47,7 @@ class MicroBatch:
             holder = starts[first] if first < len(starts) else end
             starts.append(end)
             row.append(document.ids[shared:])
-            beginnings.append(slice(holder, holder + shared) if shared else None)
+            begun.append(slice(holder, holder + shared) if shared else None)
             place = np.concatenate((np.arange(holder, holder + shared), np.arange(end, end + len(row[-1]))))
             predicting.append(place[np.flatnonzero(document.mask[1:])])
             end += len(row[-1])
@@ -57,7 +55,7 @@ class MicroBatch:
         return cls(
             torch.from_numpy(np.concatenate(row)).long(),
             tuple(map(len, row)),
-            tuple(beginnings),
+            tuple(begun),
             torch.from_numpy(np.concatenate(predicting)),
             torch.from_numpy(targets).long(),
         )
@@ -65,30 +63,6 @@ class MicroBatch:
     def attention(self) -> PackedAttention:
         """Attention inside each of its documents."""
         return PackedAttention(self.lengths, self.beginnings)
-
-
-def _shared(documents: Sequence[np.ndarray]) -> list[tuple[int, int]]:
-    """(which document holds its beginning, how many tokens of it that are) for each; itself and 0 where it shares none.
-
-    Documents whose first tokens agree form a family; all of a family share what all of it begin with.
-    """
-    families: dict[bytes, list[int]] = {}
-    for number, ids in enumerate(documents):
-        families.setdefault(ids[:_FAMILY].tobytes(), []).append(number)
-    shares = [(number, 0) for number in range(len(documents))]
-    for first, *others in families.values():
-        alike = min((_alike(documents[first], documents[other]) for other in others), default=0)
-        if alike >= _FAMILY:
-            for other in others:
-                shares[other] = (first, alike)
-    return shares
-
-
-def _alike(one: np.ndarray, other: np.ndarray) -> int:
-    """Tokens that two documents begin with alike; each keeps at least one of its own."""
-    most = min(len(one), len(other)) - 1
-    differ = np.flatnonzero(one[:most] != other[:most])
-    return int(differ[0]) if len(differ) else most
 
 
 @dataclass(frozen=True, slots=True)

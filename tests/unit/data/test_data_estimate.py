@@ -33,9 +33,9 @@ def test_an_estimate_is_near_the_count(tmp_path, renderer, count, share):
     told = estimate(data, renderer=renderer, root=tmp_path)["mine"]
     data = data.model_copy(update={"filter": data.filter.model_copy(update={"max_repetition": 1.0})})
     card = build(data, tmp_path / "out", renderer=renderer, items={}, root=tmp_path)
-    assert told["rows"] == count * share
-    assert told["tokens"] == pytest.approx(card["num_tokens"], rel=0.001 if count <= 64 else 0.15)
-    assert told["supervised_tokens"] == pytest.approx(card["num_supervised_tokens"], rel=0.001 if count <= 64 else 0.2)
+    assert told.rows == count * share
+    assert told.tokens == pytest.approx(card["num_tokens"], rel=0.001 if count <= 64 else 0.15)
+    assert told.supervised_tokens == pytest.approx(card["num_supervised_tokens"], rel=0.001 if count <= 64 else 0.2)
 
 
 def test_rows_of_a_generator_are_counted_from_a_sample(renderer):
@@ -44,8 +44,8 @@ def test_rows_of_a_generator_are_counted_from_a_sample(renderer):
         return Data.model_validate({"sources": [source], "max_length": 4096})
 
     few, many = (estimate(recipe(n), renderer=renderer, root=None)["tutor"] for n in (64, 64_000))
-    assert many["rows"] == 64_000
-    assert many["tokens"] == pytest.approx(1000 * few["tokens"], rel=1e-6)
+    assert many.rows == 64_000
+    assert many.tokens == pytest.approx(1000 * few.tokens, rel=1e-6)
 
 
 def test_a_bad_row_is_named_before_anything_is_spent(tmp_path, renderer):

@@ -47,7 +47,7 @@ def test_this_machine_is_whole_and_asked_once():
 def test_threads_decide_on_the_rate_and_never_exceed_the_machine():
     machine = this_machine()
     one = machine.device(1)
-    assert one.bf16_flops_per_s <= machine.device().bf16_flops_per_s
+    assert one.peaks["bf16"] <= machine.device().peaks["bf16"]
     assert machine.device(10_000) == machine.device(machine.logical_cores)
 
 

@@ -7,7 +7,8 @@ from danlu.errors import RecipeError
 from danlu.hub import resolve
 from danlu.recipe import Recipe
 from danlu.run.machine import this_machine
-from danlu.run.planning import device_of, plan_recipe, workload_of
+from danlu.run.counting import workload_of
+from danlu.run.planning import device_of, plan_recipe
 from danlu.tokens import Renderer
 
 TUTOR = {"kind": "tutor", "problems": 40, "max_new_tokens": 48}
@@ -87,7 +88,7 @@ def test_the_plan_of_a_recipe_knows_base_and_machine(tiny_base, renderer, tmp_pa
 
 def test_threads_and_hardware_of_the_recipe_count():
     one = device_of(recipe(threads=1))
-    assert one.bf16_flops_per_s <= device_of(recipe()).bf16_flops_per_s
+    assert one.peaks["bf16"] <= device_of(recipe()).peaks["bf16"]
     assert device_of(recipe(hardware="h100 sxm")).name == "H100 SXM"
     assert device_of(recipe(hardware=this_machine().name)).name == this_machine().name
 

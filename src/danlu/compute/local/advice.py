@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from danlu.compute.architecture import Architecture
 from danlu.compute.catalogue import CATALOGUE, Device
-from danlu.compute.local import time as clock
 from danlu.compute.local.memory import memory
-from danlu.compute.local.shapes import Shapes
+from danlu.compute.local.training_time import train
 from danlu.compute.local.workload import Workload
 from danlu.recipe import Lora, Training
 
@@ -16,7 +16,7 @@ _WORTHWHILE = 0.85  # an improvement is named where training takes at most this 
 
 
 def remedies(
-    shapes: Shapes, training: Training, workload: Workload, device: Device, correction: float
+    model: Architecture, training: Training, workload: Workload, device: Device, correction: float
 ) -> tuple[str, ...]:
     """Up to three single changes with which the run fits; else the smallest card on which it does.
 
@@ -25,21 +25,23 @@ def remedies(
     found = [
         f"{words} makes it fit ({needed / 1e9:.1f} GB)"
         for words, changed, work in _smaller(training, workload)
-        if (needed := memory(shapes, changed, work, device).peak_bytes * correction) <= device.usable_bytes
+        if (needed := memory(model, changed, work, device).peak_bytes * correction) <= device.usable_bytes
     ]
     if found:
         return tuple(found[:3])
-    cards = sorted(CATALOGUE.values(), key=lambda card: card.memory_bytes)
+    cards = sorted((c for c in CATALOGUE.values() if c.kind == "gpu"), key=lambda card: card.memory_bytes)
     for card in cards:
-        if (needed := memory(shapes, training, workload, card).peak_bytes) <= card.usable_bytes:
+        if (needed := memory(model, training, workload, card).peak_bytes) <= card.usable_bytes:
             return (f"no single change makes it fit here; it needs {needed / 1e9:.0f} GB, as a {card.name} has",)
     return ("no single change makes it fit, nor does any card of the catalogue hold it; take a smaller base",)
 
 
-def improvements(shapes: Shapes, training: Training, workload: Workload, device: Device) -> tuple[str, ...]:
+def improvements(model: Architecture, training: Training, workload: Workload, device: Device) -> tuple[str, ...]:
     """Changes of precision that would shorten training on this device."""
     other = training.model_copy(update={"precision": "fp32" if training.precision == "bf16" else "bf16"})
-    now, then = (clock.train(shapes, t, workload, device).total(device) for t in (training, other))
+    now, then = (
+        sum(part.seconds.total(device) for part in train(model, t, workload, device)) for t in (training, other)
+    )
     if then > _WORTHWHILE * now:
         return ()
     why = "has no arithmetic for bf16" if other.precision == "fp32" else "computes bf16 faster than fp32"

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from danlu.compute.architecture import Architecture
 from danlu.compute.catalogue import CATALOGUE, Device
-from danlu.compute.local import time as clock
 from danlu.compute.local.advice import improvements, remedies
 from danlu.compute.local.calibration import VERSION, Calibration, Ratio
 from danlu.compute.local.formulas import FORMULAS
 from danlu.compute.local.memory import memory
-from danlu.compute.local.shapes import Shapes
+from danlu.compute.local.probe import Probe
+from danlu.compute.local.seconds import STAGES, Part, Seconds, StageName
+from danlu.compute.local.time import parts
+from danlu.compute.local.training_time import Steps
+from danlu.compute.local.words import learnt
+from danlu.compute.local.work import dense, step, trained_parameters
 from danlu.compute.local.workload import Workload
 from danlu.recipe import Training
 
@@ -32,17 +37,17 @@ _CAUSES = {
 
 @dataclass(frozen=True, slots=True)
 class StageTime:
-    """One stage's time with an 80% interval. model_s: what the formulas say before past runs correct it."""
+    """One stage's time with an 80% interval. model_s: what the formulas say before anything corrects it."""
 
-    name: clock.StageName
+    name: StageName
     time_s: float
     low_s: float
     high_s: float
     model_s: float
 
     @classmethod
-    def of(cls, name: clock.StageName, model_s: float, ratio: Ratio) -> StageTime:
-        """A prediction, corrected by what past runs of the stage showed."""
+    def of(cls, name: StageName, model_s: float, ratio: Ratio) -> StageTime:
+        """A prediction, corrected by what past runs of the stage and a probe of its parts showed."""
         time_s = model_s * ratio.value
         return cls(name, time_s, time_s / ratio.spread, time_s * ratio.spread, model_s)
 
@@ -51,7 +56,8 @@ class StageTime:
 class Plan:
     """What a run will take on one device. Times in seconds, memory in bytes.
 
-    elsewhere: the same run on devices of the catalogue. advice: changes that would help, in words.
+    elsewhere: the same run on devices of the catalogue. advice: changes that would help, in words. ranks: processes
+    that share a step. probe: what was measured on this machine before.
     """
 
     hardware: Device
@@ -68,6 +74,9 @@ class Plan:
     advice: tuple[str, ...]
     elsewhere: tuple[Mapping[str, Any], ...]
     assumptions: tuple[str, ...]
+    memory_spread: float = 2.0
+    ranks: int = 1
+    probe: Probe | None = None
 
     @property
     def time_s(self) -> float:
@@ -98,8 +107,12 @@ class Plan:
             "high_s": sum(stage.high_s for stage in self.stages),
             "memory": dict(self.memory),
             "memory_bytes": self.memory_bytes,
+            "memory_low_bytes": self.memory_bytes / self.memory_spread,
+            "memory_high_bytes": self.memory_bytes * self.memory_spread,
             "phases": {name: dict(values) for name, values in self.phases.items()},
             "fits": self.fits,
+            "ranks": self.ranks,
+            "probe": None if self.probe is None else self.probe.to_json(),
             "bottleneck": self.bottleneck,
             "flops": self.flops,
             "energy_wh": self.energy_wh,
@@ -120,63 +133,61 @@ def plan(
     hardware: Device,
     calibration: Calibration = NOTHING_LEARNT,
     *,
+    probe: Probe | None = None,
     model_name: str = "",
 ) -> Plan:
     """Plan a run of `training` on one device.
 
-    model_config: the base's config.json. calibration: what past runs on this hardware showed. Raises
-    CheckpointError for a configuration whose size is not known.
+    model_config: the base's config.json. calibration: what past runs on this hardware showed. probe: what was
+    measured on it. Both correct the formulas, each in proportion to its precision. Raises CheckpointError for a
+    configuration whose size is not known.
     """
-    shapes = Shapes.from_hf(model_config)
-    steps = clock.Steps.of(training, workload)
-    needed = memory(shapes, training, workload, hardware)
+    model = dense(model_config)
+    steps = Steps.of(training, workload)
+    needed = memory(model, training, workload, hardware)
+    bytes_ = {p: calibration.memory(p).with_(probe.memory(p) if probe else None) for p in needed.phases}
     phases: dict[str, dict[str, float]] = {
-        name: {"bytes": needed.of(name) * calibration.memory(name).value, "model_bytes": needed.of(name)}
-        for name in needed.phases
+        name: {"bytes": needed.of(name) * ratio.value, "model_bytes": needed.of(name)} for name, ratio in bytes_.items()
     }
     peak = max(needed.phases, key=lambda name: phases[name]["bytes"])
-    correction = calibration.memory(peak).value
-    seconds = _seconds(shapes, training, workload, hardware)
-    stages = tuple(StageTime.of(name, seconds[name], calibration.time(name)) for name in clock.STAGES)
+    correction = bytes_[peak].value
+    pieces = parts(model, training, workload, hardware)
+    stages = _stages(pieces, hardware, calibration, probe)
     fits = phases[peak]["bytes"] <= hardware.usable_bytes
-    by_name = {stage.name: stage for stage in stages}
-    work = clock.train(shapes, training, workload, hardware)
     elsewhere: tuple[dict[str, Any], ...] = ()
     if hardware.kind == "cpu":
-        elsewhere = tuple(_elsewhere(shapes, training, workload, CATALOGUE[name]) for name in ELSEWHERE)
+        elsewhere = tuple(_elsewhere(model, training, workload, CATALOGUE[name]) for name in ELSEWHERE)
     return Plan(
         hardware=hardware,
         model={
             "name": model_name,
-            "num_parameters": shapes.num_parameters,
-            "num_trained_parameters": shapes.trained_parameters(training),
+            "num_parameters": model.num_parameters,
+            "num_trained_parameters": trained_parameters(model, training),
         },
         tokens={"total": round(steps.tokens), "supervised": round(steps.supervised), "source": workload.source},
-        steps={
-            "count": steps.count,
-            "tokens_per_step": steps.tokens / steps.count,
-            "tokens_per_s": steps.tokens / by_name["train"].time_s,
-        },
+        steps=_described(steps, stages),
         stages=stages,
         memory={item: value * correction for item, value in needed.phases[peak].items()},
+        memory_spread=bytes_[peak].spread,
         phases=phases,
         fits=fits,
-        bottleneck=_bottleneck(stages, work, hardware),
-        flops=shapes.step(training, steps.tokens, workload.document, steps.supervised).total,
+        bottleneck=_bottleneck(stages, pieces, hardware),
+        flops=step(model, training, steps.computed, workload.document, steps.supervised).total,
         cost=_cost(hardware, sum(stage.time_s for stage in stages)),
         advice=(
-            *(() if fits else remedies(shapes, training, workload, hardware, correction)),
-            *improvements(shapes, training, workload, hardware),
+            *(() if fits else remedies(model, training, workload, hardware, correction)),
+            *improvements(model, training, workload, hardware),
         ),
         elsewhere=elsewhere,
-        assumptions=(*_learnt(calibration, stages), *hardware.assumptions, *_ASSUMED),
+        assumptions=(*learnt(calibration, probe, tuple(s.name for s in stages)), *hardware.assumptions, *_ASSUMED),
+        ranks=workload.ranks,
+        probe=probe,
     )
 
 
 _ASSUMED = (
-    "replies are as long as the recipe allows",
-    "nothing else keeps the processor busy",
-    "the base is converted and the items are fetched anew; what is cached takes no time",
+    "replies of the tuned model are as long as those of its data, others as long as a probe saw or the recipe allows",
+    "nothing else keeps the processor busy: waiting for it is not predicted",
 )
 
 
@@ -191,18 +202,47 @@ def _rounded(value: Any, key: str) -> Any:
     return value
 
 
-def _seconds(shapes: Shapes, training: Training, workload: Workload, device: Device) -> dict[clock.StageName, float]:
+def _stages(
+    pieces: Sequence[Part], device: Device, calibration: Calibration, probe: Probe | None
+) -> tuple[StageTime, ...]:
+    found = []
+    for name in STAGES:
+        own = [(part.name, part.seconds.total(device)) for part in pieces if part.stage == name]
+        ratio = calibration.time(name).with_(_probed(own, probe) if probe else None)
+        found.append(StageTime.of(name, sum(seconds for _, seconds in own), ratio))
+    return tuple(found)
+
+
+def _probed(own: Sequence[tuple[str, float]], probe: Probe) -> Ratio | None:
+    """The ratio of a stage from those of its parts; one that was not measured counts as never seen.
+
+    Errors of parts are taken to go together, so the interval is not too narrow.
+    """
+    known = [(seconds, probe.time(name) or Ratio()) for name, seconds in own]
+    whole, corrected = sum(s for s, _ in known), sum(s * ratio.value for s, ratio in known)
+    if not any(ratio.count for _, ratio in known) or not corrected:
+        return None
+    sigma = sum(s * ratio.value * ratio.sigma for s, ratio in known) / corrected
+    return Ratio.known(corrected / whole, sigma)
+
+
+def _described(steps: Steps, stages: Sequence[StageTime]) -> dict[str, float]:
+    train_s = next(stage.time_s for stage in stages if stage.name == "train")
     return {
-        **clock.other_stages(shapes, workload),
-        "train": clock.train(shapes, training, workload, device).total(device),
-        "evaluate": clock.evaluate(shapes, training.precision, workload, device).total(device),
+        "count": steps.count,
+        "tokens_per_step": steps.tokens / steps.count,
+        "computed_tokens": steps.computed,
+        "tokens_per_s": steps.tokens / train_s,
     }
 
 
-def _bottleneck(stages: tuple[StageTime, ...], work: clock.Seconds, device: Device) -> str:
+def _bottleneck(stages: Sequence[StageTime], pieces: Sequence[Part], device: Device) -> str:
     total = sum(stage.time_s for stage in stages)
     longest = max(stages, key=lambda stage: stage.time_s)
     shares = f"{longest.name} takes {longest.time_s / total:.0%} of the time"
+    work = Seconds()
+    for part in pieces:
+        work = work.plus(part.seconds if part.stage == "train" else Seconds())
     cause = work.largest()
     share = getattr(work, cause) / sum(getattr(work, name) for name in work.__slots__)
     return f"{shares}; {share:.0%} of training on this {device.kind.upper()} goes into {_CAUSES[cause]}."
@@ -218,26 +258,16 @@ def _cost(device: Device, time_s: float) -> dict[str, Any] | None:
     return {"usd": usd, "basis": f"rent at {device.price.rent_usd_h:.2f} USD an hour ({device.price.rent_date})"}
 
 
-def _elsewhere(shapes: Shapes, training: Training, workload: Workload, device: Device) -> dict[str, Any]:
-    seconds = _seconds(shapes, training, workload, device)
-    needed = memory(shapes, training, workload, device).peak_bytes
-    time_s = sum(seconds.values())
+def _elsewhere(model: Architecture, training: Training, workload: Workload, device: Device) -> dict[str, Any]:
+    stages = _stages(parts(model, training, workload, device), device, NOTHING_LEARNT, None)
+    needed = memory(model, training, workload, device).peak_bytes
+    time_s = sum(stage.time_s for stage in stages)
     cost = _cost(device, time_s)
     return {
         "name": device.name,
         "time_s": time_s,
-        "train_s": seconds["train"],
+        "train_s": next(stage.time_s for stage in stages if stage.name == "train"),
         "memory_bytes": needed,
         "fits": needed <= device.usable_bytes,
         "usd": None if cost is None else cost["usd"],
     }
-
-
-def _learnt(calibration: Calibration, stages: tuple[StageTime, ...]) -> tuple[str, ...]:
-    runs = max((calibration.time(stage.name).count for stage in stages), default=0)
-    if runs == 0:
-        return ("no run on this hardware is on record: the plan is right within a factor of two",)
-    corrected = ", ".join(
-        f"{s.name} x{calibration.time(s.name).value:.2f}" for s in stages if s.name in calibration.times
-    )
-    return (f"corrected by {runs} past {'run' if runs == 1 else 'runs'} on this hardware ({corrected})",)

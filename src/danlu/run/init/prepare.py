@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from danlu.artefact import read_json, write_jsonl, write_text
-from danlu.compute.local.shapes import Shapes
+from danlu.compute.local.work import dense
 from danlu.data.row import Row
 from danlu.errors import DataError, RecipeError
 from danlu.hub import Resolved, parse, resolve
@@ -116,7 +116,7 @@ def prepare(sources: Sequence[SourceFile], wanted: Wanted, emit: Emit = silent) 
     lengths = [length for look in kept for length in look.lengths]
     replies = [length for look in kept for length in look.replies]
     replayed = (0, 0) if renderer is None else replay(renderer, sum(lengths), _SEED)
-    num_parameters = Shapes.from_hf(config).num_parameters
+    num_parameters = dense(config).num_parameters
     settings = choose(Measured(lengths, replies, context, num_parameters))
     if renderer is not None and settings.overlong == "split":
         check_fit(kept, _as_data(settings), context, renderer)

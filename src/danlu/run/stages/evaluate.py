@@ -18,7 +18,7 @@ from danlu.evaluation import compare, compare_with_baselines, measure_baselines
 from danlu.recipe import FreshBase
 from danlu.run.fingerprint import code_fingerprint, library_versions
 from danlu.run.machine import prepare_torch
-from danlu.run.measure import Meter
+from danlu.run.measure import Meter, lend
 from danlu.run.stage import Context, Stage
 from danlu.run.stages.base import renderer_of, resolved
 from danlu.tokens import Shards
@@ -70,7 +70,8 @@ def _once(
     """Copy to `folder` what other runs with the same facts have answered already, or have it answered now."""
     facts = {**depends_on, "code": code_fingerprint(__name__), "libraries": library_versions(*_LIBRARIES)}
     entry = context.store.entry(_ENTRIES[folder.name], facts)
-    if entry.is_whole:
+    if entry.is_whole and not folder.is_dir():
+        lend(folder.parent, entry.folder)
         context.emit("reused", {"what": f"the {folder.name}'s answers" if folder.name == "base" else folder.name})
 
     def work(part: Path, meter: Meter) -> None:  # noqa: ARG001  the stage's own meter counts

@@ -9,6 +9,7 @@ from danlu.artefact import hash_folder, read_json, write_json
 from danlu.errors import RecipeError
 from danlu.evaluation import check_lengths
 from danlu.run.planning import plan_recipe
+from danlu.run.probe import stored
 from danlu.run.stage import Context, Stage
 from danlu.run.stages.base import renderer, resolved
 
@@ -26,7 +27,12 @@ def _facts(context: Context) -> dict[str, Any]:
 def _build(context: Context, folder: Path) -> None:
     _check_context(context)
     plan = plan_recipe(
-        context.recipe, root=Path(), base=resolved(context), renderer=renderer(context), history=context.history
+        context.recipe,
+        root=Path(),
+        base=resolved(context),
+        renderer=renderer(context),
+        history=context.history,
+        probe=stored(context.recipe, Path()),
     )
     described = plan.to_json()
     described["detectable"] = read_json(context.of("items") / "manifest.json")["detectable"]

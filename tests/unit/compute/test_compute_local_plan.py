@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plan_material import LAPTOP, LLAMA_8B, SMOLLM2, training, workload
 
-from danlu.compute import CATALOGUE, Questions, Scoring, cpu
+from danlu.compute import CATALOGUE, Questions, Replies, Scoring, cpu
 from danlu.compute import plan_stages as plan
 
 OLD = cpu("old", isa="avx2", cores=4, clock_hz=3e9, memory_bytes=16e9)
@@ -15,6 +15,10 @@ OLD = cpu("old", isa="avx2", cores=4, clock_hz=3e9, memory_bytes=16e9)
 
 def time_s(plan_training=None, device=LAPTOP, **changes):
     return plan(plan_training or training(), SMOLLM2, workload(**changes), device).time_s
+
+
+def stage(made, name):
+    return next(s.time_s for s in made.stages if s.name == name)
 
 
 def test_the_plan_is_json_with_the_promised_keys():
@@ -34,9 +38,11 @@ def test_the_plan_is_json_with_the_promised_keys():
 
 def test_steps_and_tokens_follow_the_recipe():
     made = plan(training(batch_tokens=2048, epochs=2, max_tokens=60_000), SMOLLM2, workload(), LAPTOP)
-    assert made.tokens["total"] == 60_000
+    assert made.tokens["total"] == 60_000 - 256  # the pack that would be too much is left out: half of one on average
     assert made.steps["count"] == 30  # four packs of 512 a step
-    assert made.steps["tokens_per_step"] == 2000
+    whole = plan(training(batch_tokens=2048, epochs=2), SMOLLM2, workload(pack=450), LAPTOP)
+    assert whole.tokens["total"] == 90_000
+    assert whole.steps["count"] == 50  # four packs of 450
 
 
 def test_smollm2_trains_at_the_measured_rate():
@@ -81,6 +87,43 @@ def test_a_better_device_is_faster(faster):
     from dataclasses import replace
 
     assert time_s(device=replace(LAPTOP, **faster)) < time_s()
+
+
+def test_what_documents_begin_with_alike_takes_no_time_again():
+    alone, alike = (stage(plan(training(), SMOLLM2, workload(unshared=u), LAPTOP), "train") for u in (1.0, 0.8))
+    assert 0.75 < alike / alone < 0.9
+
+
+def test_short_replies_take_less_time_than_the_recipe_allows():
+    whole, short = (
+        stage(
+            plan(training(), SMOLLM2, workload(questions=(Questions(60, 200, 96, replies=replies),)), LAPTOP),
+            "evaluate",
+        )
+        for replies in ((), (Replies(96, 96), Replies(20, 30)))
+    )
+    assert short < 0.9 * whole
+
+
+def test_no_reply_is_longer_than_allowed():
+    (base, tuned) = Questions(60, 200, 96, replies=(Replies(500, 900),)).answered
+    assert (base, tuned) == (Replies(96, 96), Replies(96, 96))
+
+
+def test_a_model_from_scratch_pays_for_its_tokenizer_and_for_what_it_is_compared_with():
+    asked = {"questions": (), "scoring": (Scoring(200, 130, 130, arms=1),)}
+    opened, fresh = (
+        plan(training(adapter={"kind": "full"}), SMOLLM2, workload(text_bytes=b, **asked), LAPTOP)
+        for b in (None, 1.6e6)
+    )
+    assert stage(fresh, "base") > stage(opened, "base") + 3
+    assert stage(fresh, "evaluate") > stage(opened, "evaluate") + 10  # zstd and n-grams over 1.6 MB
+
+
+def test_two_ranks_are_never_slower_where_starting_operations_takes_the_time():
+    tiny = {**SMOLLM2, "hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 1, "num_key_value_heads": 1}
+    one, two = (stage(plan(training(epochs=5), tiny, workload(ranks=r), LAPTOP), "train") for r in (1, 2))
+    assert two < one
 
 
 def test_what_does_not_fit_comes_with_what_would():
