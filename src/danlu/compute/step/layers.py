@@ -151,7 +151,9 @@ def _traffic(job: Job, tokens: float, *, back: bool) -> tuple[float, float]:
     rotary = 2.0 * (shape.query_width + shape.num_kv_heads * shape.head_width) / tp if not shape.positions else 0.0
     dense = shape.num_layers - shape.expert_layers
     per_unit = 3.0 if shape.gated else 2.0
-    common = shape.num_layers * (10.0 * shape.width / spread + rotary)
+    common = shape.num_layers * 10.0 * shape.width / spread + shape.attention_layers * rotary
+    # A state-space layer goes over its inner width (about twice D, with its gate) for convolution, scan, gate and norm.
+    common += shape.state_layers * 30.0 * shape.width / tp
     middle = dense * per_unit * shape.ffn_width / tp
     if shape.experts is not None:
         experts = shape.experts
@@ -239,4 +241,4 @@ def host_s(job: Job) -> float:
     """
     shape = job.architecture
     dense = 90.0 if job.software.compiled else 200.0
-    return (shape.num_layers * dense + shape.expert_layers * 600.0) * job.cluster.device.op_s
+    return (shape.num_layers * dense + shape.expert_layers * 800.0) * job.cluster.device.op_s

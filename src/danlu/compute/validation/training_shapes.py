@@ -115,9 +115,12 @@ def _from_cells(row: Row, width: int, layers: int, total: float | None) -> Archi
 
 
 def _heads(width: int) -> int:
-    """Of about 128 numbers each, a multiple of eight that divides the width where there is one."""
-    whole_ones = [n for n in range(8, width // 32, 8) if width % n == 0] or [max(1, width // 128)]
-    return min(whole_ones, key=lambda heads: abs(math.log(width / heads / 128)))
+    """Of 128 numbers each; where the width is no multiple of that, a power of two, as who changes a width leaves it."""
+    if width % 128 == 0:
+        return width // 128
+    return min(
+        (2**n for n in range(1, 8) if width % 2**n == 0), key=lambda n: abs(math.log(width / n / 128)), default=1
+    )
 
 
 def _gates(ffn: int | None, width: int) -> tuple[bool, ...]:
