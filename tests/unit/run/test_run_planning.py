@@ -6,8 +6,8 @@ from danlu.artefact import write_jsonl
 from danlu.errors import RecipeError
 from danlu.hub import resolve
 from danlu.recipe import Recipe
-from danlu.run.machine import this_machine
 from danlu.run.counting import workload_of
+from danlu.run.machine import this_machine
 from danlu.run.planning import device_of, plan_recipe
 from danlu.tokens import Renderer
 
