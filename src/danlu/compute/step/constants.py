@@ -13,22 +13,20 @@ class StepConstants:
     under lasting load, odd shapes). immature: what is lost of it when a device has just come out; it halves each year.
     wave: waves of tiles that a product loses (half of the last one, at random sizes). memory: share of the memory's
     bandwidth that element-wise kernels reach. eager: how often such kernels touch their tensors without fusion, times
-    those with. attention: of the rate at which papers measured a fused attention kernel alone, the share that it has
-    in a step. link, network: shares of the line rate that collectives reach within a link domain, and between nodes.
+    those with. link, network: shares of the line rate that collectives reach within a link domain, and between nodes.
     contention: of hidden communication, the share by which it slows the arithmetic that hides it. hop_s: seconds that
     each device of a ring adds to a collective. tp_hidden: share of tensor-parallel communication that today's kernels
     hide behind products.
     """
 
-    sustained: float = 0.89
+    sustained: float = 0.90
     immature: float = 0.12
     wave: float = 0.6
-    memory: float = 0.72
-    eager: float = 2.0
-    attention: float = 1.0
-    link: float = 0.75
-    network: float = 0.75
-    contention: float = 0.20
+    memory: float = 0.68
+    eager: float = 2.1
+    link: float = 0.80
+    network: float = 0.66
+    contention: float = 0.25
     hop_s: float = 4e-6
     tp_hidden: float = 0.6
 

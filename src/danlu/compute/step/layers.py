@@ -48,11 +48,6 @@ class Work:
         """Of all."""
         return float(sum(getattr(self, f.name) for f in fields(self)))
 
-    @property
-    def arithmetic(self) -> float:
-        """Without communication: what can hide communication between layers."""
-        return self.products + self.attention + self.memory_ops + self.casts
-
 
 @dataclass(frozen=True, slots=True)
 class Passes:

@@ -79,7 +79,7 @@ class Rates:
         return cls(
             products=_reached(device, precision) * held * clock(cluster, precision),
             head=head,
-            attention=device.flops_per_s(wide) * cool * constants.attention * attention_share(job),
+            attention=device.flops_per_s(wide) * cool * attention_share(job),
             memory=device.memory_bytes_per_s * constants.memory,
             link=link * constants.link,
             network=network * constants.network,

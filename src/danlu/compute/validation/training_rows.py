@@ -119,6 +119,8 @@ def _layout(row: Row, machines: Cluster, shape: Architecture, framework: str) ->
         shard = Sharded("zero3")  # the simplest layout that holds a large model
     elif tp is None and pp is None and framework == "nanochat":
         shard = Sharded("zero1")
+    if untold:
+        tp = _needed_tp(row, machines)
     tp, pp, cp = tp or 1, pp or 1, cp or 1
     virtual = whole(row.get("VPP")) or 1
     notes = text_of(row, "notes", "sharding")
@@ -140,6 +142,15 @@ def _layout(row: Row, machines: Cluster, shape: Architecture, framework: str) ->
     ), ("layout",) if untold else ()
 
 
+def _needed_tp(row: Row, machines: Cluster) -> int:
+    """Tensor parallelism without which some device would have no sequence: a power of two in a link domain."""
+    sequences = whole(row.get("global_batch_seqs")) or machines.num_devices
+    tp = 1
+    while machines.num_devices > sequences * tp and 2 * tp <= machines.link_domain:
+        tp *= 2
+    return tp
+
+
 def _batch(row: Row, layout: Layout, framework: str) -> tuple[Batch, tuple[str, ...]]:
     guesses: list[str] = []
     seq_len, sequences, micro = (whole(row.get(column)) for column in ("seq_len", "global_batch_seqs", "micro_batch"))
@@ -148,11 +159,12 @@ def _batch(row: Row, layout: Layout, framework: str) -> tuple[Batch, tuple[str, 
         seq_len = 2048
     if sequences is None:
         told = re.search(r"(?:micro_num|ga|grad\w* acc\w*)\D{0,3}(\d+)", text_of(row, "notes"))
+        one = layout.dp * (micro or max(1, _MICRO_TOKENS // seq_len))
         if told and micro:
-            sequences = int(told[1]) * micro * layout.dp
+            sequences = int(told[1]) * one
         else:
             guesses.append("batch")
-            sequences = layout.dp * max(1, round(_BATCH_TOKENS / seq_len / layout.dp))
+            sequences = one * max(1, round(_BATCH_TOKENS / seq_len / one))
     rows = max(1, sequences // layout.dp)
     if micro is None:
         guesses.append("micro-batch")
@@ -168,8 +180,8 @@ def _micro(rows: int, seq_len: int, layout: Layout, framework: str) -> int:
     """
     if layout.pp > 1:
         return max(1, rows // layout.pp) if framework == "torchtitan" else 1
-    limit = max(1, _MICRO_TOKENS // seq_len)
-    return next(size for size in range(min(rows, limit), 0, -1) if rows % size == 0)
+    limit = min(rows, max(1, _MICRO_TOKENS // seq_len))
+    return next((size for size in range(limit, limit // 2, -1) if rows % size == 0), limit)
 
 
 def step_seconds(row: Row, job: Job) -> float | None:

@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import replace
 
-from danlu.compute.architecture import Architecture, Experts, lookup
+from danlu.compute.architecture import Architecture, Experts, lookup, of_size
 from danlu.compute.validation.training_cells import Row, number, text_of, whole
 
 
@@ -20,7 +20,7 @@ def architecture(row: Row) -> tuple[Architecture | None, tuple[str, ...]]:
     if width is None:
         if total is None:
             return None, ()
-        return _of_size(row.get("model") or "", total, layers), ("architecture from its size",)
+        return _of_size(row, total, layers), ("architecture from its size",)
     if layers is None:
         if total is None:
             return None, ()
@@ -156,13 +156,8 @@ def _size_in_name(row: Row) -> str:
     return found[0] if found else ""
 
 
-def _of_size(name: str, total: float, layers: int | None) -> Architecture:
-    """A gated decoder of that size in usual proportions: 32 layers at width 4,096, 80 at 8,192."""
-    width = 2048
-    for _ in range(20):
-        depth = layers or max(4, round(32 * (width / 4096) ** 1.3))
-        size = 12 * depth * width**2 + 2 * 50_304 * width
-        width = max(256, round(width * (total / size) ** 0.3 / 128) * 128)
-    depth = layers or max(4, round((total - 2 * 50_304 * width) / (12 * width**2)))
-    heads = max(1, width // 128)
-    return Architecture(name, depth, width, -(-8 * width // 3 // 256) * 256, heads, heads, 128, 50_304)
+def _of_size(row: Row, total: float, layers: int | None) -> Architecture:
+    """The usual shape of that size, with the cells that are there."""
+    active = number(row.get("params_active"))
+    shape = of_size(total, active, vocab=whole(row.get("vocab")), name=row.get("model") or "")
+    return shape if layers is None else replace(shape, num_layers=layers)
