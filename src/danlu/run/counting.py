@@ -40,7 +40,8 @@ _SAMPLE = 12  # items rendered to learn how long prompts are
 _DRAWN = 256  # documents of which packs are made to see what they begin with alike
 # Mean tokens of a context and of all its choices, over 300 items of each task with SmolLM2's tokenizer.
 _CHOICES: Mapping[str, tuple[float, float]] = {"arc-easy": (29, 18), "piqa": (14, 45), "sciq": (102, 7)}
-_GENERAL_TEXTS, _GENERAL_TOKENS = 60, 150.0
+_GENERAL_TEXTS, _GENERAL_TOKENS = 60, 95.0
+_OWN = "scenario"  # the items that the scenario itself asks, as evaluation/items.py names them
 _LONGEST = 97  # percentile of replies that stands for the longest of a batch
 Scenario = TutorScenario | HeldOutScenario | TextScenario
 Ids = NDArray[np.int32]
@@ -78,7 +79,7 @@ def workload_of(recipe: Recipe, *, root: Path, renderer: Renderer, counted: Coun
     questions = list(_questions(recipe, sampled, root, renderer))
     found = counted or _counted(recipe, sampled, texts)
     if counted is not None:
-        scoring = [Scoring(s.count, *seen, s.arms) for s, seen in zip(scoring, counted.scoring, strict=True)]
+        scoring = [Scoring(s.count, *seen, s.arms, s.name) for s, seen in zip(scoring, counted.scoring, strict=True)]
         questions = [_seen(q, seen) for q, seen in zip(questions, counted.questions, strict=True)]
     return Workload(
         tokens=found.tokens,
@@ -206,7 +207,7 @@ def _held_out_texts(recipe: Recipe, sampled: Mapping[str, Sampled]) -> Iterator[
     if isinstance(scenario, TextScenario) and rows:
         count = min(max(round(rows * scenario.share), LEAST), scenario.documents)
         arms = 1 if isinstance(recipe.base, FreshBase) else 2  # what a fresh one is compared with are no models
-        yield Scoring(count, tokens / rows, tokens / rows, arms)
+        yield Scoring(count, tokens / rows, tokens / rows, arms, _OWN)
 
 
 def _scoring(evaluation: Evaluation, root: Path, renderer: Renderer) -> Iterator[Scoring]:
@@ -216,14 +217,14 @@ def _scoring(evaluation: Evaluation, root: Path, renderer: Renderer) -> Iterator
         lengths = [length for row in rows for length in _lengths(row, renderer)]
         if lengths:
             count = sum(1 for _ in read(root / scenario.path, "auto", "held-out"))
-            yield Scoring(count, fmean(all_ for all_, _ in lengths), fmean(own for _, own in lengths))
+            yield Scoring(count, fmean(all_ for all_, _ in lengths), fmean(own for _, own in lengths), name=_OWN)
     for task in evaluation.guard.tasks if evaluation.guard else ():
         assert evaluation.guard is not None
         if task == "general-text":
-            yield Scoring(_GENERAL_TEXTS, _GENERAL_TOKENS, _GENERAL_TOKENS)
+            yield Scoring(_GENERAL_TEXTS, _GENERAL_TOKENS, _GENERAL_TOKENS, name=task)
         else:
             context, choices = _CHOICES[task]
-            yield Scoring(evaluation.guard.items, context + choices, choices)
+            yield Scoring(evaluation.guard.items, context + choices, choices, name=task)
 
 
 def _lengths(row: Row, renderer: Renderer) -> Iterator[tuple[int, int]]:

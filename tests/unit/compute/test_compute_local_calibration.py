@@ -156,7 +156,7 @@ def measured(factor=1.0, memory=1.0, **changes):
         "engines",
         "read",
         "decode",
-        "score",
+        "score texts",
         "report",
     )
     return Probe(
@@ -182,7 +182,7 @@ def test_a_probe_corrects_every_stage_and_narrows_its_interval():
 
 def test_a_part_that_was_not_measured_keeps_its_stage_unsure():
     whole = measured(1.4)
-    half = Probe({p: m for p, m in whole.times.items() if p not in {"decode", "score"}}, whole.memories, whole.rates)
+    half = Probe({p: m for p, m in whole.times.items() if p not in {"decode", "score texts"}}, whole.memories, whole.rates)
     one, other = (next(s for s in probed(p).stages if s.name == "evaluate") for p in (whole, half))
     assert other.high_s / other.low_s > 1.5 * one.high_s / one.low_s
 

@@ -91,7 +91,7 @@ def test_a_probe_times_every_part_of_the_recipe_and_counts_its_work(measured, he
         "engines",
         "read",
         "decode",
-        "score",
+        "score scenario",
     } == set(found.times)
     assert all(part.measured > 0 and part.model > 0 for part in found.times.values())
     assert set(found.memories) == {"train", "evaluate"}

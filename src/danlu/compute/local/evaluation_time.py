@@ -16,9 +16,12 @@ from danlu.compute.local.work import Flops
 from danlu.compute.local.workload import Questions, Replies, Scoring, Workload
 
 _FORWARD_TRAFFIC = 1.0  # bytes that a forward pass moves for each byte that autograd would keep
-_FORWARD_OPS = 40  # operations started for each layer and pass
-_CACHE_TRAFFIC = 5.0  # bytes that a decoding step moves for each byte of the cache: it is read, and scored in fp32
-_SCORE_TRAFFIC = 60.0  # bytes moved for each score of a query and a key, masked and in fp32
+_FORWARD_OPS, _DECODE_OPS = 40, 100  # operations started for each layer and pass, and decoding step
+_PACKED, _PACKED_ROWS = 0.93, 0.65  # time of products with weights laid out once: of a pass, of a few rows
+_CACHE_TRAFFIC = 2.2  # bytes that a decoding step moves for each byte of the cache: it is read, and scored in fp32
+_SCORE_TRAFFIC = 22.0  # bytes moved for each score of a query and a key, masked and in fp32
+_SCORE_PRODUCTS = 0.4  # time of a score's products, batched and without gradient, by that of attention in training
+_BLOCK = 64  # positions: a prompt is read by so many, each of which sees all of its own block
 _FORWARD_LOGIT_TRAFFIC = 16.0  # bytes moved for each logit that is only read
 _ENGINE_BYTES_PER_S = 500e6  # a checkpoint read, and its weights laid out for decoding
 _ZSTD_BYTES_PER_S = 1.3e6  # level 19 over a few megabytes, on one thread
@@ -28,7 +31,7 @@ _NGRAM_S_PER_BYTE = 4.3e-6  # counting n-grams of all orders, and choosing one
 
 @dataclass(frozen=True, slots=True)
 class _Pass:
-    """`count` forward passes over `tokens` in all, which see `context` keys each; `head` of them get logits."""
+    """`count` forward passes over `tokens` in all, which are compared with `context` keys each; `head` get logits."""
 
     tokens: float
     context: float
@@ -38,21 +41,21 @@ class _Pass:
 
 def evaluate(model: Architecture, precision: Precision, workload: Workload, device: Device) -> tuple[Part, ...]:
     """Replies and scores of every arm. Each arm's engine is read from disk; a fresh base has no engine."""
-    reading = decoding = scoring = Seconds()
+    reading = decoding = Seconds()
     for questions in workload.questions:
         reading = reading.plus(read(model, precision, questions, workload.batch, device).times(questions.arms))
         for replies in questions.answered:
             work = Decoding.of(questions, replies, workload.batch)
             decoding = decoding.plus(decode(model, precision, work, device))
-    for texts in workload.scoring:
-        scoring = scoring.plus(score(model, precision, texts, workload.batch, device).times(texts.arms))
     arms = 2 if workload.text_bytes is None else 1
     parts = [
         Part.fixed("engines", "evaluate", arms * engine(model)),
         Part("read", "evaluate", reading),
         Part("decode", "evaluate", decoding),
-        Part("score", "evaluate", scoring),
     ]
+    for texts in workload.scoring:
+        scored = score(model, precision, texts, workload.batch, device).times(texts.arms)
+        parts.append(Part(f"score {texts.name}", "evaluate", scored))
     if workload.text_bytes is not None:
         parts.append(Part.fixed("baselines", "evaluate", baselines(workload.text_bytes)))
     return tuple(parts)
@@ -74,7 +77,7 @@ def read(model: Architecture, precision: Precision, questions: Questions, batch:
     own = questions.prompt - questions.shared
     passes = _Pass(
         tokens=questions.count * own + batches * questions.shared,
-        context=questions.prompt,
+        context=min(questions.prompt, (questions.shared + questions.prompt + _BLOCK) / 2),
         head=questions.count,
         count=batches,
     )
@@ -104,8 +107,8 @@ def decode(model: Architecture, precision: Precision, work: Decoding, device: De
     weights = model.active_matrix_parameters + model.head_parameters
     wide = 1 if precision == "bf16" else 2
     moved = wide * (2.0 * weights * work.steps + _CACHE_TRAFFIC * model.kv_bytes(work.context) * work.tokens)
-    ops = _FORWARD_OPS * model.num_layers * work.steps
-    return timed(device, precision, Flops(2.0 * weights * work.tokens, 0.0), moved, ops)
+    ops = _DECODE_OPS * model.num_layers * work.steps
+    return timed(device, precision, Flops(_PACKED_ROWS * 2.0 * weights * work.tokens, 0.0), moved, ops)
 
 
 def score(model: Architecture, precision: Precision, texts: Scoring, batch: int, device: Device) -> Seconds:
@@ -123,8 +126,8 @@ def _forward(model: Architecture, precision: Precision, passes: _Pass, device: D
     """Inference pads to one length and masks, so every key is computed; its scores are held in fp32."""
     scores = model.num_layers * model.num_heads * passes.context * passes.tokens
     flops = Flops(
-        matrices=2 * (model.active_matrix_parameters * passes.tokens + model.head_parameters * passes.head),
-        attention=4 * model.head_width * scores,
+        matrices=_PACKED * 2 * (model.active_matrix_parameters * passes.tokens + model.head_parameters * passes.head),
+        attention=_SCORE_PRODUCTS * 4 * model.head_width * scores,
     )
     moved = (
         _FORWARD_TRAFFIC * model.num_layers * (12 * model.width + 8 * model.ffn_width) * passes.tokens

@@ -3,22 +3,21 @@
 T tokens of a micro-batch, L layers, D width, F feed-forward width, H heads, G key-value heads, K head width, R rank.
 Sources: Rajbhandari et al. 2020, arXiv 1910.02054 (states of the optimiser); Korthikanti et al. 2022, arXiv
 2205.05198 (how activations are counted). The count itself is of danlu's own decoder: every tensor that autograd
-keeps was listed with saved_tensors_hooks, for several model.
+keeps was listed with saved_tensors_hooks, for several shapes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from danlu.compute.architecture import Architecture
 from danlu.compute.catalogue import Device
 from danlu.compute.local.work import adapted, trained_parameters
 from danlu.compute.local.workload import Workload
+from danlu.compute.phases import Memory
 from danlu.recipe import Lora, Training
 
-Phase = Literal["train", "save", "evaluate"]
 CHUNK = 512  # positions whose logits exist at one time
 _LOSS_BYTES = {"cpu": 2, "gpu": 8}  # of a logit in training: compiled, the gradient takes its place (model/kernels.c)
 _LOGIT_BYTES = 8  # of one in scoring: fp32, twice, the logits and what logsumexp makes of them
@@ -67,27 +66,6 @@ def kept_bytes(model: Architecture, training: Training, tokens: float) -> float:
     if not training.recompute:
         return model.num_layers * layer + copies
     return layer + copies / model.num_layers + size * model.num_layers * model.width * tokens
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """Bytes of every item in every phase."""
-
-    phases: Mapping[Phase, Mapping[str, float]]
-
-    def of(self, phase: Phase) -> float:
-        """The sum of one phase."""
-        return sum(self.phases[phase].values())
-
-    @property
-    def peak_phase(self) -> Phase:
-        """The phase that needs most."""
-        return max(self.phases, key=self.of)
-
-    @property
-    def peak_bytes(self) -> float:
-        """What that phase needs."""
-        return self.of(self.peak_phase)
 
 
 def micro_batch(training: Training, workload: Workload) -> float:

@@ -40,13 +40,14 @@ class Questions:
 class Scoring:
     """Texts whose continuations are scored by log-likelihood: mean tokens of a request, and of its continuations.
 
-    arms: how many times they are scored (base and tuned).
+    arms: how many times they are scored (base and tuned). name: of the task.
     """
 
     count: int
     tokens: float
     continuation: float
     arms: int = 2
+    name: str = "texts"
 
 
 @dataclass(frozen=True, slots=True)

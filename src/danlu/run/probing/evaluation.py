@@ -12,8 +12,9 @@ from danlu.compute import Architecture, Device, Questions, Replies, Scoring, Wor
 from danlu.compute.local import evaluation_time
 from danlu.compute.local.evaluation_time import Decoding
 from danlu.evaluation import choice, loss, read_items, text
+from danlu.evaluation.items import SCENARIO
 from danlu.generation import Engine, Sampling
-from danlu.recipe import HeldOutScenario, TextScenario
+from danlu.recipe import TextScenario
 from danlu.run.counting import Asked, asked
 from danlu.run.measure import Meter
 from danlu.run.probing.clock import Span, now
@@ -131,29 +132,19 @@ def _of_a_batch(seen: Replies, kind: Asked, looked_at: int, batch: int) -> Repli
 
 def _score(bench: Bench, workload: Workload, found: Evaluated) -> list[Scoring]:
     """A batch of each kind of text, or fewer; tokens are counted over all of them."""
-    spent, model_s = Span(0, 0), 0.0
     done = []
-    for task, expected in zip(_tasks(bench.context), workload.scoring, strict=True):
-        requests = list(_requests(bench, task))
+    for expected in workload.scoring:
+        requests = list(_requests(bench, expected.name))
         found.scoring.append(_means(requests))
         count = min(bench.batch, len(requests))
         while count > 2 and bench.scored(Scoring(count, *_means(requests), arms=1)) > _SCORING_S:
             count = count * 3 // 4
-        texts = Scoring(count, *_means(requests[:count]), arms=1)
+        texts = Scoring(count, *_means(requests[:count]), 1, expected.name)
         began = now()
         bench.engine.score([request for own in requests[:count] for request in own])
-        spent, model_s = spent + (now() - began), model_s + bench.scored(texts)
-        done.append(replace(texts, count=min(expected.count, count)))
-    if done:
-        found.times["score"] = (spent, model_s)
+        found.times[f"score {expected.name}"] = (now() - began, bench.scored(texts))
+        done.append(texts)
     return done
-
-
-def _tasks(context: Context) -> list[str]:
-    """Names of the items that are scored, in the order of the workload's."""
-    evaluation = context.recipe.evaluation
-    own = ["scenario"] if isinstance(evaluation.scenario, HeldOutScenario | TextScenario) else []
-    return [*own, *(evaluation.guard.tasks if evaluation.guard else ())]
 
 
 def _requests(bench: Bench, task: str) -> Iterator[list[Request]]:
@@ -166,10 +157,10 @@ def _requests(bench: Bench, task: str) -> Iterator[list[Request]]:
             context = tokenizer.encode(item["context"])
             wholes = [tokenizer.encode(item["context"] + said) for said in choice.continuations(item)]
             yield [(context, [ids[len(context) :] or ids[-1:] for ids in wholes])]
-        elif task == "scenario" and isinstance(scenario, TextScenario):
+        elif task == SCENARIO and isinstance(scenario, TextScenario):
             whole = loss.whole(tokenizer, item)
             yield [(seen, [own]) for seen, own in text.windows(whole, bench.engine.max_positions) if own]
-        elif task == "scenario":
+        elif task == SCENARIO:
             yield [(seen, [own]) for seen, own in loss.pieces(render, item) if own]
         else:
             seen, own = loss.whole(tokenizer, item)
