@@ -94,6 +94,7 @@ def workload_of(recipe: Recipe, *, root: Path, renderer: Renderer, counted: Coun
         unshared=found.unshared,
         pack=found.pack,
         ranks=recipe.ranks,
+        plain=recipe.data.form == "text",
         text_bytes=text_bytes(recipe, root) if isinstance(recipe.base, FreshBase) else None,
         fetches=_fetches(recipe.evaluation),
     )

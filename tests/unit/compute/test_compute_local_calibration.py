@@ -176,6 +176,9 @@ def test_a_probe_corrects_every_stage_and_narrows_its_interval():
     made, formulas = probed(measured(1.4, 0.8)), planned()
     assert made.time_s == pytest.approx(1.4 * formulas.time_s)
     assert made.memory_bytes == pytest.approx(0.8 * formulas.memory_bytes)
+    assert {p: v["bytes"] / v["model_bytes"] for p, v in made.phases.items()} == pytest.approx(
+        {"train": 0.8, "save": 0.8, "evaluate": 0.8}
+    )
     assert all(s.high_s / s.time_s < 1.2 for s in made.stages)
     assert [s.model_s for s in made.stages] == [s.model_s for s in formulas.stages]
 

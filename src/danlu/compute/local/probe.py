@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from danlu.compute.local.calibration import Ratio
+from danlu.compute.local.calibration import STAGE_OF, Ratio
 from danlu.compute.local.workload import Replies
 
 Likeness = Literal["recipe", "base", "machine"]
@@ -72,8 +72,8 @@ class Probe:
         return None if found is None or found.model <= 0 else Ratio.known(found.measured / found.model, sigma)
 
     def memory(self, phase: str) -> Ratio | None:
-        """The same of a phase's peak."""
-        found = self.memories.get(phase)
+        """The same of a phase's peak, which is measured as that of its stage."""
+        found = self.memories.get(STAGE_OF.get(phase, phase))
         return None if found is None else Ratio.known(found.measured / found.model, _MEMORY[self.likeness])
 
     def to_json(self) -> dict[str, Any]:

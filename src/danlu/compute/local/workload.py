@@ -56,10 +56,10 @@ class Workload:
 
     tokens, supervised: of one pass over the data. unshared: share of the tokens that is computed, where documents of
     a micro-batch begin alike and that is computed once. document: mean length weighted by tokens, as attention sees
-    it. max_length: of a pack; pack: tokens in one on average, max_length unless told. rows: read by the data stage.
-    batch: requests answered together. ranks: processes that share each step. text_bytes: of the training text of a
-    model from scratch, None for an open base. fetches: whether the guard's items are still to be fetched. source:
-    where the token counts come from, in words.
+    it. max_length: of a pack; pack: tokens in one on average, max_length unless told. rows: read by the data stage;
+    plain: they are texts rather than dialogues. batch: requests answered together. ranks: processes that share each
+    step. text_bytes: of the training text of a model from scratch, None for an open base. fetches: whether the guard's
+    items are still to be fetched. source: where the token counts come from, in words.
     """
 
     tokens: float
@@ -74,6 +74,7 @@ class Workload:
     unshared: float = 1.0
     pack: float | None = None
     ranks: int = 1
+    plain: bool = False
     text_bytes: float | None = None
     fetches: bool = False
 

@@ -34,7 +34,10 @@ class Span:
         return Span(factor * self.wall_s, factor * self.cpu_s)
 
     def idle_s(self, threads: int, busy: float) -> float:
-        """Seconds on an idle machine: as measured, or by processor time where others took part of the processor."""
+        """Seconds on an idle machine: as measured, or by processor time where others took part of the processor.
+
+        threads: that work at it at once; one where nothing is shared out.
+        """
         if busy <= BUSY:
             return self.wall_s
         return min(self.wall_s, self.cpu_s / (1 + _EFFICIENCY * (threads - 1)))

@@ -143,8 +143,14 @@ class _Miniature:
     def probe(self, busy: float) -> Probe:
         """Plain values, as on an idle machine. busy: share of the processor that others took."""
         times = {
-            name: Measured(max(span.idle_s(self._threads, busy), 1e-4), model)
+            name: Measured(max(span.idle_s(self._working(name), busy), 1e-4), model)
             for name, (span, model) in self._times.items()
         }
         took_s = (now() - self._began).wall_s
         return Probe(times, self._memories, self._rates, self._counted, busy=busy, took_s=took_s)
+
+    def _working(self, part: str) -> int:
+        """Threads of this process that a part keeps at work."""
+        if part == "steps":
+            return self._threads // self._recipe.ranks
+        return self._threads if part in {"read", "decode"} or part.startswith("score ") else 1

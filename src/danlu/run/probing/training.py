@@ -63,7 +63,7 @@ def trained(context: Context, clock: Clock, model: Architecture, workload: Workl
     )
     return Trained(
         {
-            "ready": (ready, training_time.ready(model)),
+            "ready": (ready, training_time.ready(model, training, workload, device).total(device)),
             "steps": (spent, timed),
             "snapshots": (snapshot, number),
             "save": (over - written, training_time.save(model, training)),
