@@ -118,7 +118,7 @@ def test_a_dense_model_alone_decodes_close_to_its_bandwidth():
 
 
 def test_all_experts_are_met_in_the_end_and_one_token_meets_its_own():
-    assert touched_experts(256, 8, 1) == pytest.approx(8)
+    assert touched_experts(256, 8, 1) == pytest.approx(8, rel=0.02)
     assert touched_experts(256, 8, 1e4) == pytest.approx(256)
     assert touched_experts(256, 8, 64, 0.3) < touched_experts(256, 8, 64)
 

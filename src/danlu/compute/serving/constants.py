@@ -7,29 +7,28 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ServingConstants:
-    """weights_reach: share of the memory's bandwidth at which a matrix is read for few tokens. expert_reach:
-    arithmetic of experts, relative to matrix_reach. expert_read: reading of experts, relative to weights_reach.
-    diversity: share of a further token's experts that it chooses independently of the others. cache_reach: share of
-    the bandwidth at which the cache is read. unpacking_reach: of weights that are widened on the way, relative to
-    weights_reach. matrix_reach: arithmetic of prompts, relative to the device's large products. kernel_s: start and
-    tail of one kernel on the device. launch_s: what Python takes to start one. collective_s: latency of one all-
-    reduce between linked devices. step_s: scheduler and sampler in a step. token_s: host's work on one request in a
-    step. arrival_s: a prompt's way through the server.
+    """weights_reach: share of the memory's bandwidth at which a matrix is read for few tokens. popularity: how alike
+    routers like their experts (shape of a Gamma distribution). cache_reach: share of the bandwidth at which the cache
+    is read. matrix_reach: arithmetic of prompts, relative to the device's large products. native_reach: of engines
+    with kernels of their own for packed weights (llama.cpp) on devices with matrix units, relative to matrix_reach;
+    thin_reach: of theirs for few tokens, relative to those for prompts. kernel_s: start and tail of one kernel on the
+    device. launch_s: what Python takes to start one. collective_s: latency of one all-reduce between linked devices.
+    step_s: scheduler and sampler in a step. token_s: host's work on one token that is streamed. arrival_s: a prompt's
+    way through the server.
     """
 
-    weights_reach: float = 0.88
-    expert_reach: float = 0.4
-    expert_read: float = 0.5
-    diversity: float = 0.3
+    weights_reach: float = 0.90
+    native_reach: float = 0.62
+    thin_reach: float = 0.33
+    popularity: float = 0.5
     cache_reach: float = 0.8
-    unpacking_reach: float = 0.9
-    matrix_reach: float = 0.68
+    matrix_reach: float = 0.62
     kernel_s: float = 4e-6
-    launch_s: float = 1.2e-4
-    collective_s: float = 17e-6
-    step_s: float = 1.7e-3
-    token_s: float = 2.3e-5
-    arrival_s: float = 21e-3
+    launch_s: float = 8.5e-5
+    collective_s: float = 22e-6
+    step_s: float = 2e-3
+    token_s: float = 1.6e-5
+    arrival_s: float = 20e-3
 
 
 SERVING = ServingConstants()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Launch = Literal["graph", "python", "native"]
@@ -33,9 +33,10 @@ class Engine:
     expands_cache: bool = False
 
 
-VLLM = Engine("vllm", prompt_launches=5)
+VLLM = Engine("vllm", prompt_launches=8)
 SGLANG = Engine("sglang", admission="first")
 TENSORRT = Engine("tensorrt-llm", max_batch=2048, fused=True)
+TENSORRT_BUILT = replace(TENSORRT, name="tensorrt-llm, built", prefill_launch="native")  # ahead of time, before 1.0
 TRANSFORMERS = Engine("transformers", launch="python", admission="alone", max_batch=64, expands_cache=True)
 LLAMA_CPP = Engine("llama.cpp", launch="native", prefill_launch="native", admission="first", chunk=2048, max_batch=64)
 _SPELT = (
@@ -48,7 +49,9 @@ _SPELT = (
 )
 
 
-def engine_of(text: str) -> Engine:
+def engine_of(text: str, version: str = "") -> Engine:
     """The engine that a spelling means; one that nobody knows is taken as vLLM."""
     plain = text.lower()
+    if re.search(r"tensorrt-?_?llm|^trt-?llm", plain) and re.match(r"v?0\.[1-9]\d?(\.|$)", version.strip()):
+        return TENSORRT_BUILT
     return next((engine for pattern, engine in _SPELT if re.search(pattern, plain)), VLLM)

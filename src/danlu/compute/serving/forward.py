@@ -10,31 +10,47 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from danlu.compute.catalogue.device import DEFAULT_REACH
 from danlu.compute.serving.constants import ServingConstants
 from danlu.compute.serving.engines import Launch
 from danlu.compute.serving.question import Question
 
 _LINK_REACH = 0.7  # large messages over NVLink-class links reach 70-80% (nccl-tests)
 _NETWORK_LATENCY = 4.0  # an all-reduce over the network takes several times one over NVLink
+_PADDED_ROWS = 32.0  # half of a tile of 64, the usual one of grouped products (Triton fused_moe, CUTLASS)
+_UNFUSED = 1.7  # kernels of plain modules for each of a serving engine's: a norm, a rotation are several operations
 _HOST_LINK_BYTES_PER_S = 25e9  # devices without links of their own meet over PCIe
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """Seconds of a pass by cause. Arithmetic and reading overlap, and so do the host's work and the device's."""
+    """Seconds of a pass by cause; moves: of activations between products.
+
+    The host's work and the device's overlap; arithmetic and reading do so where kernels are pipelined, and follow one
+    another where few tokens meet weights that are unpacked by general code.
+    """
 
     weights_s: float
     arithmetic_s: float
+    moves_s: float
     attention_s: float
     exchange_s: float
     kernels_s: float
     host_s: float
     step_s: float
+    pipelined: bool = True
+
+    @property
+    def products_s(self) -> float:
+        """Of matrices."""
+        if self.pipelined:
+            return math.hypot(self.weights_s, self.arithmetic_s)  # overlap is good where one dwarfs the other
+        return self.weights_s + self.arithmetic_s
 
     @property
     def device_s(self) -> float:
         """What the device needs."""
-        return max(self.weights_s, self.arithmetic_s) + self.attention_s + self.exchange_s + self.kernels_s
+        return self.products_s + self.moves_s + self.attention_s + self.exchange_s + self.kernels_s
 
     @property
     def seconds(self) -> float:
@@ -62,40 +78,53 @@ class Work:
 def forward(question: Question, work: Work, launch: Launch, constants: ServingConstants) -> Pass:
     """A pass of an instance, all its attention groups together."""
     layers = question.architecture.num_layers
-    kernels = num_kernels(question) * layers
+    kernels = num_kernels(question, prompt=work.prompt > 0) * layers
     launched = 0.0 if launch != "python" else kernels
     if work.prompt and launched and question.engine.prompt_launches is not None:
         launched = min(launched, question.engine.prompt_launches * layers)
     tokens = work.tokens
     return Pass(
         weights_s=_weights_s(question, tokens, constants),
-        arithmetic_s=_arithmetic_s(question, tokens, constants),
+        arithmetic_s=_arithmetic_s(question, work, constants),
+        moves_s=_moves_s(question, tokens, constants),
         attention_s=_cache_s(question, work, constants) + _attention_s(question, work),
         exchange_s=_exchange_s(question, tokens, constants),
         kernels_s=kernels * constants.kernel_s,
         host_s=launched * constants.launch_s,
         step_s=constants.step_s if question.engine.launch != "native" else 0.0,
+        pipelined=question.engine.launch != "native" or work.prompt > 0,
     )
 
 
-def num_kernels(question: Question) -> float:
-    """Kernels of a layer as engines fuse them: norms with additions, gate with up, activation with its product."""
+def num_kernels(question: Question, *, prompt: bool = False) -> float:
+    """Kernels of a layer, a mean over layers, as engines fuse them: norms with additions, gate with up.
+
+    Latent attention is unfolded for prompts, and a state's scan goes by chunks: both take many small kernels.
+    """
     shape, fused = question.architecture, question.engine.fused
-    attention = (8 if shape.latent else 5) + (not fused) * 2 * shape.qk_norm
+    states = shape.state_layers / shape.num_layers
+    mixed = shape.expert_layers / shape.num_layers
+    attention = (20 if prompt else 8) if shape.latent else 5 + (not fused) * 2 * shape.qk_norm
+    attention += states * ((20 if prompt else 8) - attention)
     mixture = (6 if fused else 9) + 3 * bool(shape.experts and shape.experts.shared_width)
-    share = shape.expert_layers / shape.num_layers
     rounding = 3 if question.weights.compute in {"fp8", "fp4"} and not (question.weights.dequantised or fused) else 0
-    return attention + share * mixture + (1 - share) * 4 + rounding - fused
+    kernels = attention + mixed * mixture + (1 - mixed) * 4 + rounding - fused
+    return kernels * (_UNFUSED if question.engine.expands_cache else 1.0)
 
 
-def touched_experts(count: int, active: int, tokens: float, diversity: float = 1.0) -> float:
-    """Experts that at least one of the tokens takes: each takes `active` of `count`, at random where `diversity` is 1;
-    below it, that share of each further token's choice is at random and the rest follows the others."""
-    free = 1 + max(0.0, tokens - 1) * diversity
-    return count * (1 - (1 - active / count) ** free) if tokens >= 1 else active * tokens
+def touched_experts(count: int, active: int, tokens: float, popularity: float = math.inf) -> float:
+    """Experts that at least one of the tokens takes, each token `active` of `count`.
+
+    Routers prefer some: with an expert's share of the tokens distributed as Gamma of shape `popularity`, the number of
+    its tokens is negative binomial, and none come with probability (1 + mean / shape) ^ -shape; alike where infinite.
+    """
+    mean = tokens * active / count
+    missed = math.exp(-mean) if math.isinf(popularity) else (1 + mean / popularity) ** -popularity
+    least = active * min(1.0, tokens)
+    return min(float(count), max(least, count * (1 - missed)))
 
 
-def weight_bytes(question: Question, tokens: float | None = None, diversity: float = 1.0) -> tuple[float, float]:
+def weight_bytes(question: Question, tokens: float | None = None, popularity: float = math.inf) -> tuple[float, float]:
     """Bytes of the fullest device: (of matrices that every token meets, of experts) that a pass over `tokens` reads;
     with None, that rest in its memory, embedding included."""
     shape, split, form = question.architecture, question.split, question.weights
@@ -108,7 +137,7 @@ def weight_bytes(question: Question, tokens: float | None = None, diversity: flo
         return dense / split.pp + (shape.extra_parameters * form.other_bytes) / split.tp, experts / split.pp
     if shape.experts is None:
         return dense, 0.0
-    touched = touched_experts(shape.experts.count, shape.experts.active, tokens, diversity)
+    touched = touched_experts(shape.experts.count, shape.experts.active, tokens, popularity)
     own = shape.experts.count / split.width
     here = touched / split.width
     if question.split.expert_parallel and split.width > 1:
@@ -117,20 +146,51 @@ def weight_bytes(question: Question, tokens: float | None = None, diversity: flo
 
 
 def _weights_s(question: Question, tokens: float, constants: ServingConstants) -> float:
-    dense, experts = weight_bytes(question, tokens, constants.diversity)
-    reach = constants.weights_reach
-    if question.weights.widened(question.cluster.device):
-        reach *= constants.unpacking_reach
-    return (dense + experts / min(1.0, constants.expert_read)) / (question.cluster.device.memory_bytes_per_s * reach)
+    dense, experts = weight_bytes(question, tokens, constants.popularity)
+    rate = question.cluster.device.memory_bytes_per_s * constants.weights_reach
+    return (dense + experts) / rate
 
 
-def _arithmetic_s(question: Question, tokens: float, constants: ServingConstants) -> float:
-    shape, device = question.architecture, question.cluster.device
-    rate = device.reached_flops_per_s(question.weights.computes_in(device)) * constants.matrix_reach
+def _arithmetic_s(question: Question, work: Work, constants: ServingConstants) -> float:
+    shape, tokens = question.architecture, work.tokens
     experts = shape.experts
     routed = shape.routed_parameters * experts.active / experts.count if experts else 0.0
     dense = shape.active_matrix_parameters - routed
-    return 2 * tokens * (dense + routed / constants.expert_reach) / (question.split.width * rate)
+    few = question.engine.launch == "native" and question.weights.widened(question.cluster.device) and not work.prompt
+    if experts is not None and not few:  # each expert's tokens fill tiles of so many rows, and the last is padded
+        met = touched_experts(experts.count, experts.active, tokens, constants.popularity)
+        routed *= 1 + _PADDED_ROWS * met / max(tokens * experts.active, 1e-9)
+    rate = _rate(question, constants) * (constants.thin_reach if few else 1.0)
+    return 2 * tokens * (dense + routed) / (question.split.width * rate)
+
+
+def _rate(question: Question, constants: ServingConstants) -> float:
+    """FLOP/s of products. A precision that nobody measured reaches what the device's others do; a processor's reach is
+    of a model's own products already, and Apple's GPUs had no matrix units to starve."""
+    device = question.cluster.device
+    used = question.weights.computes_in(device)
+    reach = device.reach.get(used) or min(device.reach.values(), default=DEFAULT_REACH)
+    if device.kind == "cpu":
+        return device.peaks[used] * reach
+    if device.vendor == "Apple":
+        return device.peaks[used] * constants.matrix_reach
+    packed = question.engine.launch == "native" and question.weights.widened(device)
+    general = constants.native_reach if packed else 1.0
+    return device.peaks[used] * reach * constants.matrix_reach * general
+
+
+def _moves_s(question: Question, tokens: float, constants: ServingConstants) -> float:
+    """Norms, additions, rotations, activations and roundings read and write the numbers between products, each about
+    twice; experts have their tokens copied to them and back."""
+    shape = question.architecture
+    experts = shape.experts
+    numbers = 12 * shape.width + 2 * (shape.query_width + shape.value_width)
+    share = shape.expert_layers / shape.num_layers
+    wide = 4.0 * shape.ffn_width * (1 - share)
+    if experts is not None:
+        wide += share * 4 * (experts.active * (shape.width + experts.width) + experts.shared_width)
+    moved = 2 * tokens * shape.num_layers * (numbers + wide) / question.split.width
+    return moved / (question.cluster.device.memory_bytes_per_s * constants.weights_reach)
 
 
 def cache_share(question: Question) -> float:

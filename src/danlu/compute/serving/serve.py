@@ -91,6 +91,7 @@ def bottleneck(question: Question, found: Timing, step: Pass, constants: Serving
         "reading the weights from memory": step.weights_s if step.weights_s >= step.arithmetic_s else 0.0,
         "arithmetic": step.arithmetic_s if step.arithmetic_s > step.weights_s else 0.0,
         "reading the cache of keys and values": step.attention_s,
+        "moving activations": step.moves_s,
         "exchange between devices": step.exchange_s,
         "starting kernels": max(step.kernels_s, step.host_s - step.device_s + step.kernels_s),
         "the scheduler": step.step_s,

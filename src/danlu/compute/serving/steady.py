@@ -22,8 +22,9 @@ def decode_step(question: Question, batch: float, context: float, constants: Ser
 
 
 def decode_step_s(question: Question, batch: float, context: float, constants: ServingConstants) -> float:
-    """Seconds of it, with the host's work on each request; attention groups have a host process each."""
-    work_s = constants.token_s if question.engine.launch != "native" else 0.0
+    """Seconds of it, with the host's work on each token that is streamed; attention groups have a host process each."""
+    streamed = question.load.mode in {"closed", "open", "single"} and question.engine.launch == "graph"
+    work_s = constants.token_s if streamed else 0.0
     return decode_step(question, batch, context, constants).seconds + batch / question.split.dp * work_s
 
 
@@ -70,7 +71,8 @@ def steady(question: Question, running: float, constants: ServingConstants) -> S
     osl = max(1.0, load.osl)
     step_s = decode_step_s(question, running, load.context, constants) / question.accepted
     room = max(1.0, question.engine.chunk / max(load.isl, 1.0))
-    arriving = max(1.0, running / osl) if load.spread else max(1.0, running / osl, min(room, running))
+    together = 1.0 if load.spread else (1 + min(room, running)) / 2  # equal answers end, and prompts come, in groups
+    arriving = max(together, running / osl)
     group = min(arriving, running, room)
     pass_s = prefill_s(question, group * load.isl, constants, document=load.isl) if load.isl else 0.0
     if question.split.prefill_devices:

@@ -65,11 +65,13 @@ def _single(question: Question, constants: ServingConstants) -> Timing:
 
 
 def capacity(question: Question) -> float:
-    """Requests of one replica that decode together: what the cache holds and the engine allows.
+    """Requests of one replica that decode together: what the cache holds and the engine, or who set it up, allows.
 
     Where not even the weights fit by our account, a part of them rests elsewhere; then the engine alone decides.
     """
     most = question.max_batch or question.engine.max_batch * question.split.dp
+    if question.load.mode == "offline" and question.load.concurrency:
+        most = max(most, question.load.concurrency / question.split.replicas)
     fit = memory(question).concurrency / question.split.replicas
     return max(1.0, min(fit, most)) if fit >= 1 else float(most)
 
@@ -96,10 +98,12 @@ def _closed(question: Question, constants: ServingConstants) -> Timing:
     state = steady(question, running, constants)
     queued_s = max(0.0, clients - running) / state.requests_per_s
     burst_s = burst_wait_s(question, running, constants)
-    bunched = 1 / waves if load.spread or question.engine.admission != "first" else 1.0
+    # Equal answers of an engine that lets prompts in first end together: the burst returns, until noise parts it.
+    bunched = max(1 / waves, 0.0 if load.spread or question.engine.admission != "first" else 0.5)
     if load.median and bunched < 0.5:
         bunched = 0.0
-    ttft_s = queued_s + bunched * burst_s + (1 - bunched) * state.wait_s + _arrival_s(question, constants)
+    wait_s = state.wait_s * (1 + _queue(state.running * state.prompt_s / state.turn_s) if load.spread else 1)
+    ttft_s = queued_s + bunched * burst_s + (1 - bunched) * wait_s + _arrival_s(question, constants)
     rate = state.requests_per_s * load.osl * replicas * _filled(waves, load.spread)
     return Timing(ttft_s, state.token_s, rate, running * replicas)
 
@@ -146,10 +150,15 @@ def _open(question: Question, rate: float, constants: ServingConstants) -> Timin
             else (low, middle)
         )
     state = steady(question, max(1.0, high), constants)
-    busy = min(0.95, each * max(state.prompt_s, 1e-9))
-    ttft_s = state.wait_s * (1 + busy / (2 * (1 - busy))) + _arrival_s(question, constants)
+    ttft_s = state.wait_s * (1 + _queue(each * state.prompt_s)) + _arrival_s(question, constants)
     spent_s = prompts / rate + ttft_s + load.osl * state.token_s
     return Timing(ttft_s, state.token_s, prompts * load.osl / spent_s, high * replicas)
+
+
+def _queue(busy: float) -> float:
+    """Mean wait for a server with constant service, in service times (M/D/1: Pollaczek and Khinchine)."""
+    busy = min(0.95, max(0.0, busy))
+    return busy / (2 * (1 - busy))
 
 
 def _offline(question: Question, constants: ServingConstants) -> Timing:
@@ -161,9 +170,15 @@ def _offline(question: Question, constants: ServingConstants) -> Timing:
         return _static(question, running, constants)
     state = steady(question, min(running, most), constants)
     waves = max(1.0, (load.prompts or _WAVES * running) / (running * replicas))
+    total_s = waves * state.turn_s / _filled(waves, load.spread)
     rate = state.requests_per_s * load.osl * replicas * _filled(waves, load.spread)
-    total_s = waves * state.turn_s
-    ttft_s = (total_s - state.osl * state.token_s) / 2 if waves > 1.5 else burst_wait_s(question, running, constants)
+    if load.prompts and not load.spread and waves > 1:
+        last = steady(question, max(1.0, (waves % 1) * running), constants)
+        total_s = math.floor(waves) * state.turn_s + (last.turn_s if waves % 1 else 0.0)
+        rate = load.prompts * load.osl / total_s
+    ttft_s = (total_s - state.osl * state.token_s) / 2
+    if waves <= 1.5 or load.mode == "closed" or not load.prompts:  # no queue, or none that anyone tells of
+        ttft_s = burst_wait_s(question, running, constants)
     return Timing(max(state.wait_s, ttft_s), state.token_s, rate, state.running * replicas)
 
 

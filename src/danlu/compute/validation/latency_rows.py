@@ -72,7 +72,8 @@ def question_of(row: Row, *, median: bool = False) -> tuple[Question, tuple[str,
     named = format_of(row.get("precision") or "") or format_of(row.get("model") or "")
     form = named or native_format(row.get("model") or "")
     split, said = split_of(row, shape, form, cluster)
-    engine = engine_of(row.get("engine") or "")
+    built = "" if "dynamo" in (row.get("notes") or "") else row.get("engine_version") or ""
+    engine = engine_of(row.get("engine") or "", built)
     missing = tuple(
         name
         for name, known in (("hardware", row.get("hardware")), ("precision", named), ("parallelism", said))
@@ -98,7 +99,7 @@ def _kv_bytes(row: Row, form: Format, engine: str) -> float:
     said = format_of(row.get("kv_precision") or "")
     if said is not None:
         return min(2.0, said.weight_bytes)
-    return FORMATS["fp8"].weight_bytes if engine == "tensorrt-llm" and form.compute in {"fp8", "fp4"} else 2.0
+    return FORMATS["fp8"].weight_bytes if engine.startswith("tensorrt-llm") and form.compute in {"fp8", "fp4"} else 2.0
 
 
 def _roomier(question: Question, row: Row) -> Question:

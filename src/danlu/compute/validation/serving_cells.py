@@ -76,6 +76,8 @@ def lengths(row: Row) -> Lengths | None:
     if isl is None and osl is None and known is None:
         return None
     default = known or Lengths(0 if isl is None else isl, 256)
+    if re.search(r"true lengths.{0,20}shorter", dataset):  # asked for, and drawn from one to that
+        isl, osl = isl and isl / 2, osl and osl / 2
     return Lengths(default.isl if isl is None else isl, default.osl if osl is None else osl)
 
 
@@ -118,7 +120,7 @@ def split_of(row: Row, shape: Architecture, form: Format, cluster: Cluster) -> t
         wide = int(apart.group(1) or cluster.num_devices)
         return Split(dp=wide, expert_parallel=True, prefill_devices=wide), True
     if not re.search(r"[tdp]p\W?\d|dep\d|tep\d|ep\d", text.lower()):
-        return _guessed(text, shape, form, cluster)
+        return _guessed(row, shape, form, cluster)
     split = _plain(text, shape)
     used, given = split.width * split.pp, cluster.num_devices
     if used > given >= 1 and number(row.get("n_gpus")):
@@ -157,16 +159,21 @@ def _with(split: Split, **changes: int) -> Split:
     return Split(**(fields | changes))
 
 
-def _guessed(text: str, shape: Architecture, form: Format, cluster: Cluster) -> tuple[Split, bool]:
+def _guessed(row: Row, shape: Architecture, form: Format, cluster: Cluster) -> tuple[Split, bool]:
     """One device; or layers divided, where it says so; or the fewest devices on which the weights leave room."""
     devices = max(1, cluster.num_devices)
-    if devices == 1:
+    if devices == 1 and (number(row.get("n_gpus")) or _room(shape, form, cluster) <= 1):
         return Split(), True
-    if re.search(r"layer split|device map|pipeline|offload", text.lower()):
+    if re.search(r"layer split|device map|pipeline|offload", (row.get("parallelism") or "").lower()):
         return Split(pp=min(devices, shape.num_layers)), True
-    need = shape.num_parameters * form.weight_bytes / (0.6 * cluster.device.memory_bytes)
-    tp = min(devices, 2 ** max(0, math.ceil(math.log2(max(need, 1e-9)))))
+    tp = 2 ** max(0, math.ceil(math.log2(max(_room(shape, form, cluster), 1e-9))))
+    tp = tp if devices == 1 else min(devices, tp)
     return Split(tp=tp, replicas=max(1, devices // tp)), False
+
+
+def _room(shape: Architecture, form: Format, cluster: Cluster) -> float:
+    """Devices that the weights fill to 60%."""
+    return shape.num_parameters * form.weight_bytes / (0.6 * cluster.device.memory_bytes)
 
 
 def native_format(name: str) -> Format:
