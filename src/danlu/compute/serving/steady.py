@@ -77,5 +77,24 @@ def steady(question: Question, running: float, constants: ServingConstants) -> S
     pass_s = prefill_s(question, group * load.isl, constants, document=load.isl) if load.isl else 0.0
     if question.split.prefill_devices:
         return Steady(running, step_s, 0.0, group, pass_s, osl)
-    shared = 0.0 if question.engine.admission != "mixed" else min(step_s, 0.8 * pass_s)
-    return Steady(running, step_s, (pass_s - shared) / group / question.split.pp, group, pass_s + step_s / 2, osl)
+    if question.engine.admission == "mixed" and load.isl:
+        pass_s = _mixed_s(question, running, group * load.isl, constants)
+        return Steady(
+            running, step_s, _more(pass_s, step_s) / group / question.split.pp, group, pass_s + step_s / 2, osl
+        )
+    return Steady(running, step_s, pass_s / group / question.split.pp, group, pass_s + step_s / 2, osl)
+
+
+def _more(pass_s: float, step_s: float) -> float:
+    """What a pass with prompts takes beyond one without."""
+    return max(0.0, pass_s - step_s)
+
+
+def _mixed_s(question: Question, running: float, prompt: float, constants: ServingConstants) -> float:
+    """Passes that carry a prompt beside the running requests: the weights are read once for both."""
+    load, chunks = question.load, max(1, math.ceil(prompt / question.engine.chunk - 1e-9))
+    beside = max(running / question.split.pp, min(running, 1.0))
+    work = Work(beside, load.context, prompt / chunks, load.isl, load.past)
+    first_s = forward(question, work, question.engine.prefill_launch, constants).seconds
+    step_s = decode_step_s(question, running, load.context, constants)
+    return max(step_s, first_s) + (chunks - 1) * max(0.0, first_s - step_s)

@@ -69,11 +69,11 @@ def capacity(question: Question) -> float:
 
     Where not even the weights fit by our account, a part of them rests elsewhere; then the engine alone decides.
     """
-    most = question.max_batch or question.engine.max_batch * question.split.dp
+    most = float(question.max_batch or question.engine.max_batch * question.split.dp)
     if question.load.mode == "offline" and question.load.concurrency:
         most = max(most, question.load.concurrency / question.split.replicas)
     fit = memory(question).concurrency / question.split.replicas
-    return max(1.0, min(fit, most)) if fit >= 1 else float(most)
+    return max(1.0, min(fit, most)) if fit >= 1 else most
 
 
 def bounded(question: Question, most: float, constants: ServingConstants) -> float:
