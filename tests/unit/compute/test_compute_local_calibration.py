@@ -1,3 +1,6 @@
+import math
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -185,7 +188,9 @@ def test_a_probe_corrects_every_stage_and_narrows_its_interval():
 
 def test_a_part_that_was_not_measured_keeps_its_stage_unsure():
     whole = measured(1.4)
-    half = Probe({p: m for p, m in whole.times.items() if p not in {"decode", "score texts"}}, whole.memories, whole.rates)
+    half = Probe(
+        {p: m for p, m in whole.times.items() if p not in {"decode", "score texts"}}, whole.memories, whole.rates
+    )
     one, other = (next(s for s in probed(p).stages if s.name == "evaluate") for p in (whole, half))
     assert other.high_s / other.low_s > 1.5 * one.high_s / one.low_s
 
@@ -230,3 +235,16 @@ def test_two_evidences_agree_between_them_and_are_surer_than_either(one, other, 
     together = Ratio.known(one, sigma).with_(Ratio.known(other, theirs))
     assert min(one, other) * 0.999 <= together.value <= max(one, other) * 1.001
     assert together.spread <= min(Ratio.known(one, sigma).spread, Ratio.known(other, theirs).spread) * 1.001
+
+
+@pytest.mark.parametrize("runs", [1, 2, 4, 12])
+@pytest.mark.parametrize("spread", [0.1, 0.2, 0.3])
+def test_four_of_five_next_runs_lie_in_the_interval_where_recipes_differ_as_they_do(runs, spread):
+    """spread: of log(actual / predicted) between recipes; the code expects 0.2."""
+    rng, inside, trials = random.Random(runs), 0, 1500
+    for _ in range(trials):
+        *seen, following = (math.exp(rng.gauss(0.3, spread)) for _ in range(runs + 1))
+        ratio = Ratio.of(seen)
+        inside += ratio.value / ratio.spread <= following <= ratio.value * ratio.spread
+    least, most = {0.1: (0.78, 1.0), 0.2: (0.74, 0.88), 0.3: (0.55, 0.85)}[spread]
+    assert least < inside / trials < most

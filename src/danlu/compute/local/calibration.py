@@ -41,9 +41,10 @@ class Ratio:
         logs = [math.log(ratio) for ratio in observed if ratio > 0 and math.isfinite(ratio)]
         if not logs:
             return cls()
-        # the usual difference between two recipes counts as one more run: one lucky run proves little
         middle, count = statistics.median(logs), len(logs)
-        variance = (usual**2 + sum((x - middle) ** 2 for x in logs)) / (1 + count) * (1 + 1 / count)
+        # the usual difference counts as one more degree of freedom: runs that agree by luck prove little. The next
+        # run differs from the middle by its own deviation and by the middle's.
+        variance = (usual**2 + sum((x - middle) ** 2 for x in logs)) / count * (1 + 1 / count)
         spread = math.exp(_Z80 * math.sqrt(variance))
         return cls(math.exp(middle), min(_UNSEEN, max(_LEAST, spread)), count)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from danlu.compute.local.calibration import Calibration
 from danlu.compute.local.probe import BUSY, Probe
 
+_TOLD_S = 1.0  # parts that took less are not told one by one
 _WHOSE = {
     "recipe": "this recipe",
     "base": "another recipe with this base",
@@ -32,7 +33,9 @@ def _of_probe(probe: Probe) -> list[str]:
     rates = [f"{probe.rates[p] / 1e9:,.0f} GFLOP/s in {p} products" for p in ("bf16", "fp32") if p in probe.rates]
     rates += [f"{probe.rates['memory'] / 1e9:.0f} GB/s of memory"] if "memory" in probe.rates else []
     corrected = ", ".join(
-        f"{part} x{found.measured / found.model:.2f}" for part, found in probe.times.items() if found.model > 0
+        f"{part} x{found.measured / found.model:.2f}"
+        for part, found in probe.times.items()
+        if found.model > 0 and found.measured > _TOLD_S
     )
     said = [f"corrected by a probe of {_WHOSE[probe.likeness]} here: {', '.join(rates)} ({corrected})"]
     if probe.busy > BUSY:
