@@ -1,10 +1,14 @@
 """validation/latency_rows.py and serving_rows.py: a row's cells become the question that it answers."""
 
+import csv
+from pathlib import Path
+from statistics import median
+
 import pytest
 
 from danlu.compute.architecture import find as model
 from danlu.compute.catalogue import Cluster, find
-from danlu.compute.serving import FORMATS, Question
+from danlu.compute.serving import FORMATS, Question, throughput, tpot, ttft
 from danlu.compute.validation import latency_rows, serving_rows
 from danlu.compute.validation.serving_cells import accepted_of, mode_of, number, split_of
 
@@ -61,7 +65,7 @@ def test_a_row_gives_one_case_for_each_of_its_figures_in_seconds_and_tokens_a_se
         ({"notes": "speculative decoding on, MTP"}, "speculative"),
         ({"notes": "warm-up spoils it, do not judge on it"}, "outlier"),
         ({"tpot_ms_median": "0.5"}, "bandwidth"),
-        ({"output_tokens_per_s_total": "9000", "tpot_ms_mean": "20"}, "clients"),
+        ({"output_tokens_per_s_total": "9000", "tpot_ms_mean": "20"}, "concurrency"),
     ],
 )
 def test_a_figure_that_must_not_judge_says_why(changes, word):
@@ -110,6 +114,10 @@ LAYOUTS = [
     ("DP4TP2+EP", 8, (2, 1, 4, 1)),
     ("TP2", 8, (2, 1, 1, 4)),
     ("single", 1, (1, 1, 1, 1)),
+    ("tensor parallel size = 4, pipeline parallel 2", 8, (4, 2, 1, 1)),
+    ("tp_size: 4", 4, (4, 1, 1, 1)),
+    ("4-way TP", 4, (4, 1, 1, 1)),
+    ("TP=2 PP=2", 4, (2, 2, 1, 1)),
     ("layer split", 4, (1, 4, 1, 1)),
 ]
 
@@ -154,3 +162,22 @@ def test_a_rate_per_device_is_multiplied_by_their_number():
     (case,) = [c for c in serving_rows.read([row]) if c.target == "throughput"]
     assert case.actual == 800
     assert case.publisher == "NVIDIA TensorRT-LLM"
+
+
+PUBLISHED = Path(__file__).parents[4] / "shared" / "data" / "published_runs"
+
+
+@pytest.mark.skipif(not PUBLISHED.exists(), reason="the published runs lie beside the project, not in it")
+def test_nearly_every_published_row_has_a_question_and_each_target_is_predicted_to_a_third():
+    with (PUBLISHED / "serving_latency.csv").open(newline="") as file:
+        found = list(latency_rows.read(csv.DictReader(file)))
+    assert sum(case.question is not None for case in found) > 0.98 * len(found)
+    assert all(case.reason for case in found if case.question is None or not case.judges)
+    predictors = {"throughput": throughput, "ttft": ttft, "tpot": tpot}
+    errors: dict[tuple[str, str, str], list[float]] = {}
+    for case in found[::4]:
+        if case.judges and case.question is not None:
+            said = predictors[case.target](case.question).value
+            errors.setdefault((case.target, case.mode, case.publisher), []).append(abs(said / case.actual - 1))
+    for target, most in (("throughput", 0.3), ("tpot", 0.3), ("ttft", 0.5)):
+        assert median(median(e) for (name, *_), e in errors.items() if name == target) < most

@@ -17,16 +17,16 @@ class ServingConstants:
     way through the server.
     """
 
-    weights_reach: float = 0.90
-    native_reach: float = 0.62
-    thin_reach: float = 0.33
-    popularity: float = 0.5
-    cache_reach: float = 0.8
-    matrix_reach: float = 0.62
-    kernel_s: float = 4e-6
+    weights_reach: float = 0.91
+    native_reach: float = 0.6
+    thin_reach: float = 0.34
+    popularity: float = 0.52
+    cache_reach: float = 0.85
+    matrix_reach: float = 0.615
+    kernel_s: float = 4.2e-6
     launch_s: float = 8.5e-5
     collective_s: float = 22e-6
-    step_s: float = 2e-3
+    step_s: float = 1.9e-3
     token_s: float = 1.6e-5
     arrival_s: float = 20e-3
 

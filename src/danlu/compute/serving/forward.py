@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from danlu.compute.catalogue.device import DEFAULT_REACH
 from danlu.compute.serving.constants import ServingConstants
 from danlu.compute.serving.engines import Launch
-from danlu.compute.serving.question import Question
+from danlu.compute.serving.question import Question, Split
 
 _LINK_REACH = 0.7  # large messages over NVLink-class links reach 70-80% (nccl-tests)
 _NETWORK_LATENCY = 4.0  # an all-reduce over the network takes several times one over NVLink
@@ -73,6 +73,11 @@ class Work:
     def tokens(self) -> float:
         """New tokens."""
         return self.decoding + self.prompt
+
+    def groups(self, split: Split) -> float:
+        """Attention groups that have a request to work on."""
+        requests = self.decoding + self.prompt / max(self.document, 1.0)
+        return min(float(split.dp), max(1.0, requests))
 
 
 def forward(question: Question, work: Work, launch: Launch, constants: ServingConstants) -> Pass:
@@ -162,7 +167,8 @@ def _arithmetic_s(question: Question, work: Work, constants: ServingConstants) -
         met = touched_experts(experts.count, experts.active, tokens, constants.popularity)
         routed *= 1 + _PADDED_ROWS * met / max(tokens * experts.active, 1e-9)
     rate = _rate(question, constants) * (constants.thin_reach if few else 1.0)
-    return 2 * tokens * (dense + routed) / (question.split.width * rate)
+    busy = question.split.tp * work.groups(question.split)
+    return 2 * tokens * (dense / busy + routed / question.split.width) / rate
 
 
 def _rate(question: Question, constants: ServingConstants) -> float:
@@ -202,7 +208,7 @@ def cache_share(question: Question) -> float:
 
 def _cache_s(question: Question, work: Work, constants: ServingConstants) -> float:
     held = question.architecture.kv_bytes(work.context, question.kv_bytes) * cache_share(question)
-    read = work.decoding / question.split.dp * held
+    read = work.decoding / min(float(question.split.dp), max(1.0, work.decoding)) * held
     if question.engine.expands_cache:  # read and write to append; read, widen, and read the wide one
         read *= 3 + 2 * question.architecture.num_heads / max(1, question.architecture.num_kv_heads)
     return read / (question.cluster.device.memory_bytes_per_s * constants.cache_reach)
@@ -215,7 +221,8 @@ def _attention_s(question: Question, work: Work) -> float:
     flops = shape.attention_flops(work.prompt, max(work.document, 1.0))
     if work.past:
         flops += shape.attention_flops(work.prompt, work.past, causal=False)
-    return flops / (question.split.width * question.cluster.device.attention_flops_per_s)
+    busy = question.split.tp * work.groups(question.split)
+    return flops / (busy * question.cluster.device.attention_flops_per_s)
 
 
 def _exchange_s(question: Question, tokens: float, constants: ServingConstants) -> float:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from danlu.compute.serving.question import Question
 
-RULE = (
-    "a time per token below the time to read the active weights once at peak bandwidth, or output rate x time per "
-    "token above 1.25 x concurrency in a closed loop, contradicts physics and does not judge"
-)
+BELOW_FLOOR = "contradicts physics: time per token below the reading of the active weights at peak bandwidth"
+BEYOND_LITTLE = "contradicts physics: output rate x time per token above 1.25 x concurrency in a closed loop"
 
 
 def floor_s(question: Question) -> float:
@@ -18,14 +16,10 @@ def floor_s(question: Question) -> float:
 
 
 def contradiction(question: Question, target: str, actual: float, rate: float | None, tpot_s: float | None) -> str:
-    """Why the figure is impossible, "" where it is not."""
-    floor = floor_s(question) / question.accepted
-    if target == "tpot" and actual < floor:
-        return (
-            f"time per token {actual * 1e3:.2f} ms is below the {floor * 1e3:.2f} ms that reading the active weights "
-            "takes at peak bandwidth"
-        )
+    """Which of the two rules the figure breaks, "" where none. rate: output tokens a second beside it, where known."""
+    if target == "tpot" and actual < floor_s(question) / question.accepted:
+        return BELOW_FLOOR
     clients = question.load.concurrency
     if question.load.mode == "closed" and clients and rate and tpot_s and rate * tpot_s > 1.25 * clients:
-        return f"output rate x time per token is {rate * tpot_s:.0f} with {clients:.0f} clients"
+        return BEYOND_LITTLE
     return ""

@@ -119,7 +119,8 @@ def split_of(row: Row, shape: Architecture, form: Format, cluster: Cluster) -> t
     if apart:
         wide = int(apart.group(1) or cluster.num_devices)
         return Split(dp=wide, expert_parallel=True, prefill_devices=wide), True
-    if not re.search(r"[tdp]p\W?\d|dep\d|tep\d|ep\d", text.lower()):
+    text = _short(text)
+    if not re.search(r"[tdp]p\d|dep\d|tep\d|ep\d", text.lower()):
         return _guessed(row, shape, form, cluster)
     split = _plain(text, shape)
     used, given = split.width * split.pp, cluster.num_devices
@@ -128,6 +129,16 @@ def split_of(row: Row, shape: Architecture, form: Format, cluster: Cluster) -> t
     elif given > used and given % used == 0:
         split = _with(split, replicas=given // used)
     return split, True
+
+
+def _short(text: str) -> str:
+    """ "tensor parallel size = 4", "tp_size: 4", "4-way TP", "TP 4": all of them TP4."""
+    low = re.sub(r"tensor[\s_-]*parallel(?:ism)?", "tp", text.lower())
+    low = re.sub(r"pipeline[\s_-]*parallel(?:ism)?", "pp", low)
+    low = re.sub(r"expert[\s_-]*parallel(?:ism)?", "ep", low)
+    low = re.sub(r"data[\s_-]*parallel(?:ism)?", "dp", low)
+    low = re.sub(r"\b(\d+)[\s-]*(?:way|x)[\s-]*([tpde]p)\b", r"\2\1", low)
+    return re.sub(r"([tpde]p)[\s_-]*(?:size|degree)?[\s=:_-]*(\d+)", r"\1\2", low)
 
 
 def _plain(text: str, shape: Architecture) -> Split:
