@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -41,17 +42,20 @@ def probe(recipe: Recipe, root: Path, emit: Emit = silent) -> Probe:
     """
     settled = _settled(recipe, root)
     command = [sys.executable, "-P", "-c", _PROGRAM]
+    said: dict[str, Any] = {}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
+        watch = threading.Timer(_LIMIT_S, process.kill)
+        watch.start()
         process.stdin.write(json.dumps(settled.model_dump(mode="json")) + "\n")
         process.stdin.close()
-        said: dict[str, Any] = {}
         for line in process.stdout:
             said = json.loads(line)
             if "what" in said:
                 emit("probing", said)
-        code = process.wait(_LIMIT_S)
+        watch.cancel()
+        code = process.wait()
     if "probe" not in said:
         raise ProbeError(f"the probe ended without figures: {said.get('error', f'exit code {code}')}")
     found = Probe.from_json(said["probe"])

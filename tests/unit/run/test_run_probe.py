@@ -161,6 +161,17 @@ def test_a_recipe_that_cannot_be_carried_out_says_why_in_its_own_words(here, tmp
     assert issubclass(ProbeError, DanluError)
 
 
+def test_a_recipe_that_does_not_fit_is_not_tried(here, root):
+    whole = {
+        **here().training.model_dump(mode="json"),
+        "batch_tokens": 2**31,
+        "micro_batch_tokens": 2**31,
+        "epochs": 9e6,
+    }
+    with pytest.raises(ProbeError, match=r"needs about .* GB, and this machine has .* Leave --probe out"):
+        probe(here(training=whole), root)
+
+
 def test_data_too_large_for_a_minute_are_thinned_and_counted_whole(here, tmp_path, monkeypatch):
     from danlu.errors import Waivers
     from danlu.run.carry import carry_stage

@@ -92,9 +92,12 @@ def _answer(bench: Bench, found: Evaluated) -> list[Questions]:
     longest = max(range(len(kinds)), key=lambda n: kinds[n].mean, default=0)
     for number, kind in enumerate(kinds):
         prompts = kind.prompts[: _affordable(bench, kind, bench.batch if number == 0 else _FEW)]
+        if not prompts:
+            found.questions.append((kind.mean, kind.shared, None))
+            continue
         small = replace(kind, count=len(prompts), prompts=prompts)
         questions = Questions(small.count, small.mean, kind.new_tokens, small.shared, 1)
-        if number in {0, longest}:
+        if number in {0, longest} or not read_s:
             began = now()
             bench.engine.generate(prompts, Sampling(max_new_tokens=1))
             reading, read_s = reading + (now() - began), read_s + bench.predicted(questions, Replies(1, 1))[0]
@@ -114,14 +117,15 @@ def _answer(bench: Bench, found: Evaluated) -> list[Questions]:
 
 
 def _affordable(bench: Bench, kind: Asked, most: int) -> int:
-    """How many prompts may be asked in the time that a kind has; at least two."""
-    count = min(most, len(kind.prompts), kind.count)
+    """How many prompts may be asked in the time that a kind has, or one in a little more; none where that is long."""
     whole = Replies(kind.new_tokens, kind.new_tokens)
-    while count > 2:
-        if sum(bench.predicted(Questions(count, kind.mean, kind.new_tokens, kind.shared, 1), whole)) <= _KIND_S:
+    count = min(most, len(kind.prompts), kind.count)
+    while count:
+        asked_s = sum(bench.predicted(Questions(count, kind.mean, kind.new_tokens, kind.shared, 1), whole))
+        if asked_s <= _KIND_S or (count == 1 and asked_s <= 2 * _KIND_S):
             break
         count = count * 3 // 4
-    return max(1, count)
+    return count
 
 
 def _of_a_batch(seen: Replies, kind: Asked, looked_at: int, batch: int) -> Replies:

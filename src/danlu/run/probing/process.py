@@ -93,6 +93,7 @@ class _Miniature:
                 self._times[name] = (over - began, planned[name])
         self._counted = counted(context, factor)
         exact = replace(workload, **{key: getattr(self._counted, key) for key in ("unshared", "document", "pack")})
+        self._check_fits(model, exact)
         _say({"what": "training steps"})
         done = trained(context, self._clock, model, exact, self._device)
         _say({"what": "replies and scores"})
@@ -106,6 +107,15 @@ class _Miniature:
 
     def _model(self) -> Architecture:
         return dense(read_json(resolved(self._context).folder / "config.json"))
+
+    def _check_fits(self, model: Architecture, workload: Workload) -> None:
+        needed = memory(model, self._context.recipe.training, workload, self._device).peak_bytes
+        given = self._device.usable_bytes
+        if needed > given:
+            raise DanluError(
+                f"the recipe needs about {needed / 1e9:.1f} GB, and this machine has {given / 1e9:.1f} to give, so it "
+                "cannot be tried here. Leave --probe out: the plan says what would make it fit."
+            )
 
     def _evaluate(self, model: Architecture, workload: Workload, done: Trained | None) -> None:
         """Answers after training, in the same process; then the rates of products and memory, which need both."""

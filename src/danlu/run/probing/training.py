@@ -38,7 +38,8 @@ def trained(context: Context, clock: Clock, model: Architecture, workload: Workl
     if once_s > _LONG_S:
         return None
     if step_s > _FOR_S:  # a micro-batch a step, then: the optimiser is a small part of it
-        training = training.model_copy(update={"batch_tokens": max(1, round(expected.tokens / expected.micro_batches))})
+        alone = workload.ranks * max(1, round(expected.tokens / expected.micro_batches))
+        training = training.model_copy(update={"batch_tokens": min(training.batch_tokens, alone)})
         step_s = once_s
     count = max(_LEAST, min(_MOST, round(_FOR_S / step_s)))
     limit = min(training.max_tokens or 1 << 62, (count + 1) * training.batch_tokens)
