@@ -34,8 +34,13 @@ FORMULAS = (
     ),
     Formula(
         "keys a query sees",
-        "min(T, (T + 64) / 2) in a document of T tokens: causal, computed in blocks of queries",
+        "min(T, (T + 128) / 2) in a document of T tokens: causal, computed in blocks of queries",
         "Dao et al. 2022, arXiv 2205.14135; the block is that of danlu's own kernel for CPUs",
+    ),
+    Formula(
+        "tokens computed",
+        "what documents of a micro-batch begin with alike is computed once: counted on packs of sampled documents",
+        "docs/training.md",
     ),
     Formula(
         "optimiser states",
@@ -51,13 +56,25 @@ FORMULAS = (
     Formula("cache of keys and values", "4·L·G·K bytes per token and request", "Pope et al. 2022, arXiv 2211.05102"),
     Formula(
         "time of training",
-        "FLOPs / rate of products + attention FLOPs / rate of attention + bytes moved / bandwidth + operations started",
+        "FLOPs / rate of products + attention FLOPs / rate of attention + bytes moved / bandwidth + operations started, "
+        "a rehearsal, snapshots, reading and writing models",
         f"Williams et al. 2009 (roofline), added up where nothing overlaps; {_HERE}",
     ),
     Formula(
-        "time of a decoding step",
-        "2·weights·batch / rate + (2·weights + 3·cache) bytes / bandwidth + operations started",
-        "Pope et al. 2022, arXiv 2211.05102",
+        "time of decoding",
+        "steps x (2 bytes a weight / bandwidth + operations started) + tokens x (2 FLOPs a weight / rate + 2.2 cache / "
+        "bandwidth); a batch has as many steps as its longest reply",
+        f"Pope et al. 2022, arXiv 2211.05102; {_HERE}",
+    ),
+    Formula(
+        "time of an n-gram model and of zstd",
+        "4.3 µs a byte of training text; 9 passes at 1.3 MB/s",
+        _HERE,
+    ),
+    Formula(
+        "corrections",
+        "actual / predicted of past runs and of a probe's parts, their logarithms weighted by 1 / variance",
+        "Gauss-Markov: the precision-weighted mean",
     ),
     Formula("energy", "power × time", "the device's thermal design power, or the CPU's assumed watts"),
 )
