@@ -56,8 +56,8 @@ FORMULAS = (
     Formula("cache of keys and values", "4·L·G·K bytes per token and request", "Pope et al. 2022, arXiv 2211.05102"),
     Formula(
         "time of training",
-        "FLOPs / rate of products + attention FLOPs / rate of attention + bytes moved / bandwidth + operations started, "
-        "a rehearsal, snapshots, reading and writing models",
+        "FLOPs / rate of products + attention FLOPs / rate of attention + bytes / bandwidth + operations started, for "
+        "steps and a rehearsal; snapshots, reading and writing models",
         f"Williams et al. 2009 (roofline), added up where nothing overlaps; {_HERE}",
     ),
     Formula(
