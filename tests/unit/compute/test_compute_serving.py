@@ -197,7 +197,7 @@ def test_prompts_in_chunks_cost_what_their_chunks_cost():
         ("Q8_0", "q8_0"),
         ("BF16", "bf16"),
         ("w8a8-int8", "w8a8"),
-        ("4bit", "int4"),
+        ("4bit", "mlx-4bit"),
     ],
 )
 def test_a_format_is_known_however_it_is_spelt(text, name):

@@ -54,7 +54,7 @@ def _words(shape: Architecture, cluster: Cluster, found: Explanation) -> str:
     several = "device" if found.devices == 1 else "devices"
     words = [
         f"{name} has {shape.num_parameters / 1e9:.0f}B weights, {found.weights_bytes / 1e9:.0f} GB: "
-        f"{found.devices} {device} {several} ({found.nodes} node{'s' if found.nodes > 1 else ''}) hold them with room "
+        f"{found.devices} {device} {several} ({found.nodes} node{'s' if found.nodes > 1 else ''}) with room "
         f"for a cache, and a request of 8,192 tokens takes {found.cache_bytes / 1e9:.2f} GB of that.",
         f"Each pass reads every weight that it uses: at peak bandwidth a token takes at least "
         f"{found.floor_s * 1e3:.1f} ms, and a device computes for less than it reads until about "

@@ -20,7 +20,8 @@ class Format:
     """weight_bytes: of a matrix weight; other_bytes: of embedding and head, which most formats leave as they were.
 
     compute: what products run in. dequantised: weights are widened on the way to the arithmetic unit, which only the
-    weights of a format narrower than `compute` need.
+    weights of a format narrower than `compute` need. mixture_bytes: of a mixture's other
+    matrices, as weight_bytes where None.
     """
 
     name: str
@@ -28,9 +29,12 @@ class Format:
     compute: Precision
     other_bytes: float = 2.0
     dequantised: bool = False
+    mixture_bytes: float | None = None
 
     def computes_in(self, device: Device) -> Precision:
-        """A device without the format's arithmetic takes the next wider one that it has."""
+        """What the device has of it: four bits are widened to 16 where there is no arithmetic for four."""
+        if self.weight_bytes < 1 and not self.dequantised and "fp4" not in device.peaks:
+            return device.runs("bf16")
         return device.runs(self.compute)
 
     def widened(self, device: Device) -> bool:
@@ -52,9 +56,12 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             Format("fp8", 1.0, "fp8"),
             Format("w8a8", 1.0, "fp8"),
             Format("nvfp4", 0.5625, "fp4"),
-            Format("mxfp4", 0.53125, "fp8"),
+            Format("mxfp4", 0.53125, "fp8", mixture_bytes=2.0),
+            Format("mxfp4-gguf", 0.53125, "bf16", 8.5 / 8, dequantised=True, mixture_bytes=8.5 / 8),
             _integer("int8", 8.13),
             _integer("int4", 4.16),
+            _integer("mlx-8bit", 8.5, 8.5 / 8),  # groups of 64 with two fp16 numbers, the embedding as well
+            _integer("mlx-4bit", 4.5, 4.5 / 8),
             _integer("q8_0", 8.5, 8.5 / 8),
             _integer("q6_k", 6.56, 6.56 / 8),
             _integer("q5_k", 5.7, 0.82),
@@ -71,6 +78,8 @@ _SPELT = (
     (r"\bfp4\b|float4", "nvfp4"),
     (r"w8a8|int8_?w8a8", "w8a8"),
     (r"fp8|float8|e4m3|w8a8_fp8", "fp8"),
+    (r"^\W*4[ -]?bit\W*$", "mlx-4bit"),
+    (r"^\W*8[ -]?bit\W*$", "mlx-8bit"),
     (r"q8_?0|q8\b", "q8_0"),
     (r"q6", "q6_k"),
     (r"q5", "q5_k"),

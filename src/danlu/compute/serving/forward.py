@@ -135,7 +135,8 @@ def weight_bytes(question: Question, tokens: float | None = None, popularity: fl
     with None, that rest in its memory, embedding included."""
     shape, split, form = question.architecture, question.split, question.weights
     routed = shape.routed_parameters
-    dense = (shape.layer_parameters - routed) * form.weight_bytes / split.tp
+    others = form.weight_bytes if shape.experts is None else form.mixture_bytes or form.weight_bytes
+    dense = (shape.layer_parameters - routed) * others / split.tp
     edges = shape.embedding_parameters if tokens is None else shape.head_parameters
     dense += edges * form.other_bytes / split.tp
     experts = routed * form.weight_bytes / split.width

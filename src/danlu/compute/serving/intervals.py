@@ -12,12 +12,12 @@ from danlu.compute.serving.question import Mode, Question
 
 ServingTarget = Literal["throughput", "ttft", "tpot"]
 _SIGMAS: Mapping[tuple[ServingTarget, str], float] = {
-    ("throughput", "single"): 0.30,
-    ("throughput", "many"): 0.35,
-    ("tpot", "single"): 0.30,
-    ("tpot", "many"): 0.35,
-    ("ttft", "single"): 0.50,
-    ("ttft", "many"): 0.70,
+    ("throughput", "single"): 0.36,
+    ("throughput", "many"): 0.5,
+    ("tpot", "single"): 0.37,
+    ("tpot", "many"): 0.46,
+    ("ttft", "single"): 0.68,
+    ("ttft", "many"): 1.1,
 }
 _ALONE: frozenset[Mode] = frozenset({"single", "decode", "prefill"})
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from danlu.compute.serving.engines import engine_of
+from danlu.compute.serving.engines import Engine, engine_of
 from danlu.compute.serving.formats import FORMATS, Format, format_of
 from danlu.compute.serving.memory import memory
 from danlu.compute.serving.physics import contradiction
@@ -15,6 +15,7 @@ from danlu.compute.validation.case import Case, Target
 from danlu.compute.validation.serving_cells import (
     Row,
     accepted_of,
+    is_gpt_oss,
     lengths,
     mode_of,
     native_format,
@@ -70,10 +71,10 @@ def question_of(row: Row, *, median: bool = False) -> tuple[Question, tuple[str,
     shape = architecture_of(row)
     cluster = cluster_of_row(row)
     named = format_of(row.get("precision") or "") or format_of(row.get("model") or "")
-    form = named or native_format(row.get("model") or "")
-    split, said = split_of(row, shape, form, cluster)
     built = "" if "dynamo" in (row.get("notes") or "") else row.get("engine_version") or ""
     engine = engine_of(row.get("engine") or "", built)
+    form = _format(named, row.get("model") or "", engine)
+    split, said = split_of(row, shape, form, cluster)
     missing = tuple(
         name
         for name, known in (("hardware", row.get("hardware")), ("precision", named), ("parallelism", said))
@@ -92,6 +93,14 @@ def question_of(row: Row, *, median: bool = False) -> tuple[Question, tuple[str,
         max_batch=_max_batch(notes),
     )
     return _roomier(question, row), missing
+
+
+def _format(named: Format | None, model: str, engine: Engine) -> Format:
+    """What is told, else the checkpoint's own; gpt-oss has its experts alone in four bits, whatever a table says."""
+    form = named or native_format(model)
+    if is_gpt_oss(model) and form.weight_bytes < 1:
+        return FORMATS["mxfp4-gguf" if engine.launch == "native" else "mxfp4"]
+    return form
 
 
 def _kv_bytes(row: Row, form: Format, engine: str) -> float:

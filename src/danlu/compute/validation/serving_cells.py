@@ -187,10 +187,15 @@ def _room(shape: Architecture, form: Format, cluster: Cluster) -> float:
     return shape.num_parameters * form.weight_bytes / (0.6 * cluster.device.memory_bytes)
 
 
+def is_gpt_oss(name: str) -> bool:
+    """Published in MXFP4 alone: whatever four bits a table says, it is those."""
+    return re.search(r"gpt-?oss", name.lower()) is not None
+
+
 def native_format(name: str) -> Format:
     """What a checkpoint's name says of its weights, bf16 where nothing."""
     low = name.lower()
-    if "gpt-oss" in low:
+    if is_gpt_oss(low):
         return FORMATS["mxfp4"]
     if (re.search(r"deepseek.*(v3|r1)", low) and "distill" not in low) or "minimax-m2" in low:
         return FORMATS["fp8"]
