@@ -167,9 +167,11 @@ def _arithmetic_s(question: Question, work: Work, constants: ServingConstants) -
     if experts is not None and not few:  # each expert's tokens fill tiles of so many rows, and the last is padded
         met = touched_experts(experts.count, experts.active, tokens, constants.popularity)
         routed *= 1 + _PADDED_ROWS * met / max(tokens * experts.active, 1e-9)
-    rate = _rate(question, constants) * (constants.thin_reach if few else 1.0)
+    rate, thin = _rate(question, constants), constants.thin_reach
+    if question.engine.launch == "native" and not few:
+        thin = 1.0  # its prompts are as slow with a single large matrix
     busy = question.split.tp * work.groups(question.split)
-    return 2 * tokens * (dense / busy + routed / question.split.width) / rate
+    return 2 * tokens * (dense / (thin if few else 1.0) / busy + routed / thin / question.split.width) / rate
 
 
 def _rate(question: Question, constants: ServingConstants) -> float:
