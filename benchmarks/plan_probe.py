@@ -53,6 +53,7 @@ def compared(made, stages):
     """Predicted over actual, and whether the 80% interval holds the actual time."""
     took = {stage["name"]: stage["wall_s"] for stage in stages if stage["name"] != "plan"}
     actual_s, peak = sum(took.values()), max(stage["peak_rss_bytes"] for stage in stages)
+    processor_s = sum(stage["cpu_s"] for stage in stages if stage["name"] != "plan")
     described = made.to_json()
     return {
         "time": made.time_s / actual_s,
@@ -60,6 +61,7 @@ def compared(made, stages):
         "inside": described["low_s"] <= actual_s <= described["high_s"],
         "stages": {s.name: s.time_s / took[s.name] for s in made.stages if took[s.name] > 1},
         "actual_s": actual_s,
+        "actual_cpu_s": processor_s,
         "actual_bytes": peak,
     }
 
@@ -91,9 +93,11 @@ def show(name, result):
             f"{name:10} {kind:10} time {row['time']:.3f}{inside}, memory {row['memory']:.3f}; {parts}",
             file=sys.stderr,
         )
+    own = result["own"]
     print(
-        f"{name:10} took {result['own']['actual_s']:.0f} s and {result['own']['actual_bytes'] / 1e9:.2f} GB; "
-        f"its probe took {result['probe_s']:.0f} s, others had {result['busy']:.0%} of the processor meanwhile",
+        f"{name:10} took {own['actual_s']:.0f} s ({own['actual_cpu_s']:.0f} s of processor time) and "
+        f"{own['actual_bytes'] / 1e9:.2f} GB; its probe took {result['probe_s']:.0f} s, others had {result['busy']:.0%} "
+        "of the processor meanwhile",
         file=sys.stderr,
     )
 
