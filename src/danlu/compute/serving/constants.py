@@ -8,27 +8,28 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class ServingConstants:
     """weights_reach: share of the memory's bandwidth at which a matrix is read for few tokens. cache_reach: the same
-    of the cache. matrix_reach: arithmetic of prompts, relative to the device's large products. thin_reach: of
-    products with few tokens a matrix (experts, small batches of packed weights), relative to that; native_reach: of
-    prompts with packed weights in engines that have kernels of their own for them (llama.cpp), on devices with matrix
-    units. popularity: how alike routers like their experts (shape of a Gamma distribution). kernel_s: start and tail
+    of the cache. matrix_reach: arithmetic of prompts, relative to the device's large products. thin_reach: of packed
+    weights with few tokens, native_reach: with prompts, in engines that have kernels of their own for them
+    (llama.cpp), on devices with matrix units. expert_rows: tokens an expert at which its product runs at half the
+    rate. popularity: how alike routers like their experts (shape of a Gamma distribution). kernel_s: start and tail
     of one kernel on the device. launch_s: what Python takes to start one. collective_s: latency of one all-reduce
     between linked devices. step_s: scheduler and sampler in a step. token_s: host's work on one token that is
     streamed. arrival_s: a prompt's way through the server.
     """
 
-    weights_reach: float = 0.89
-    native_reach: float = 0.60
+    weights_reach: float = 0.9
+    native_reach: float = 0.63
     thin_reach: float = 0.38
-    popularity: float = 0.55
-    cache_reach: float = 0.80
-    matrix_reach: float = 0.655
-    kernel_s: float = 4.7e-6
-    launch_s: float = 7.9e-5
-    collective_s: float = 17e-6
+    expert_rows: float = 57
+    popularity: float = 0.65
+    cache_reach: float = 0.78
+    matrix_reach: float = 0.665
+    kernel_s: float = 4.9e-6
+    launch_s: float = 8e-5
+    collective_s: float = 16e-6
     step_s: float = 1.7e-3
     token_s: float = 1.7e-5
-    arrival_s: float = 28e-3
+    arrival_s: float = 29e-3
 
 
 SERVING = ServingConstants()

@@ -17,7 +17,6 @@ from danlu.compute.serving.question import Question, Split
 
 _LINK_REACH = 0.7  # large messages over NVLink-class links reach 70-80% (nccl-tests)
 _NETWORK_LATENCY = 4.0  # an all-reduce over the network takes several times one over NVLink
-_PADDED_ROWS = 32.0  # half of a tile of 64, the usual one of grouped products (Triton fused_moe, CUTLASS)
 _UNFUSED = 1.7  # kernels of plain modules for each of a serving engine's: a norm, a rotation are several operations
 _HOST_LINK_BYTES_PER_S = 25e9  # devices without links of their own meet over PCIe
 
@@ -164,14 +163,12 @@ def _arithmetic_s(question: Question, work: Work, constants: ServingConstants) -
     routed = shape.routed_parameters * experts.active / experts.count if experts else 0.0
     dense = shape.active_matrix_parameters - routed
     few = question.engine.launch == "native" and question.weights.widened(question.cluster.device) and not work.prompt
-    if experts is not None and not few:  # each expert's tokens fill tiles of so many rows, and the last is padded
+    if experts is not None and not few:  # a product of few rows costs as much as one of that many more
         met = touched_experts(experts.count, experts.active, tokens, constants.popularity)
-        routed *= 1 + _PADDED_ROWS * met / max(tokens * experts.active, 1e-9)
-    rate, thin = _rate(question, constants), constants.thin_reach
-    if question.engine.launch == "native" and not few:
-        thin = 1.0  # its prompts are as slow with a single large matrix
+        routed *= 1 + constants.expert_rows * met / max(tokens * experts.active, 1e-9)
+    rate = _rate(question, constants) * (constants.thin_reach if few else 1.0)
     busy = question.split.tp * work.groups(question.split)
-    return 2 * tokens * (dense / (thin if few else 1.0) / busy + routed / thin / question.split.width) / rate
+    return 2 * tokens * (dense / busy + routed / question.split.width) / rate
 
 
 def _rate(question: Question, constants: ServingConstants) -> float:

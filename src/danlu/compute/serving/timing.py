@@ -169,7 +169,7 @@ def _offline(question: Question, constants: ServingConstants) -> Timing:
     if load.concurrency and load.mode == "offline" and (load.phase or running <= most):
         return _static(question, running, constants)
     state = steady(question, min(running, most), constants)
-    waves = max(1.0, (load.prompts or _WAVES * running) / (running * replicas))
+    waves = max(1.0, load.prompts / (running * replicas)) if load.prompts else _WAVES
     total_s = waves * state.turn_s / _filled(waves, load.spread)
     rate = state.requests_per_s * load.osl * replicas * _filled(waves, load.spread)
     if load.prompts and not load.spread and waves > 1:
@@ -179,6 +179,8 @@ def _offline(question: Question, constants: ServingConstants) -> Timing:
     ttft_s = (total_s - state.osl * state.token_s) / 2
     if waves <= 1.5 or load.mode == "closed" or not load.prompts:  # no queue, or none that anyone tells of
         ttft_s = burst_wait_s(question, running, constants)
+    if load.mode == "open" and load.rate is None:  # a rate that nobody tells is one that is kept up with
+        ttft_s = state.wait_s + _arrival_s(question, constants)
     return Timing(max(state.wait_s, ttft_s), state.token_s, rate, state.running * replicas)
 
 

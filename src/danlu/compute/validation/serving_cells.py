@@ -61,7 +61,7 @@ def mode_of(row: Row) -> Mode:
         ("single" in text or (not text and clients == 1), "single"),
         ("offline" in text or "throughput" in text or "batch" in text, "offline"),
         (("concurren" in text or "closed" in text or not text) and bool(clients), "closed"),
-        (("rate" in text or "server" in text or "open" in text) and bool(number(rate)), "open"),
+        (("rate" in text or "server" in text or "open" in text) and not rate.startswith("inf"), "open"),
     )
     return next((kind for holds, kind in kinds if holds), "offline")
 
