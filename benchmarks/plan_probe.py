@@ -96,8 +96,8 @@ def show(name, result):
     own = result["own"]
     print(
         f"{name:10} took {own['actual_s']:.0f} s ({own['actual_cpu_s']:.0f} s of processor time) and "
-        f"{own['actual_bytes'] / 1e9:.2f} GB; its probe took {result['probe_s']:.0f} s, others had {result['busy']:.0%} "
-        "of the processor meanwhile",
+        f"{own['actual_bytes'] / 1e9:.2f} GB; its probe took {result['probe_s']:.0f} s, others had "
+        f"{result['busy']:.0%} of the processor meanwhile",
         file=sys.stderr,
     )
 

