@@ -156,6 +156,19 @@ def test_a_zero_bubble_schedule_waits_a_third():
     assert step_time(third).bubble == pytest.approx(step_time(job).bubble / 3)
 
 
+def test_layers_in_turn_leave_all_devices_but_one_idle():
+    job = Job(replace(DENSE, vocab_size=64), Cluster.of(find("H100 SXM"), 4), Batch(4096, 16), Layout(pp=4))
+    serial = replace(job, layout=replace(job.layout, schedule="serial"))
+    assert step_time(serial).total == pytest.approx(4 * step_time(job).total, rel=0.25)
+
+
+def test_dualpipe_hides_the_exchange_with_experts():
+    layout = Layout(dp=16, pp=4, ep=16)
+    job = Job(MIXED, Cluster.of(find("H100 SXM"), 64), Batch(4096, 512), layout)
+    dual = replace(job, layout=replace(layout, schedule="dualpipe"))
+    assert step_time(dual).expert == pytest.approx(STEP.contention * step_time(job).expert)
+
+
 RATES = Rates(1.0, 1.0, 1.0, 1.0, link=100.0, network=10.0)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Sharding = Literal["none", "zero1", "zero2", "zero3"]
-Schedule = Literal["1f1b", "gpipe", "interleaved", "zero-bubble", "serial"]
+Schedule = Literal["1f1b", "gpipe", "interleaved", "zero-bubble", "dualpipe", "serial"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,8 @@ class Layout:
     sharding: what the data-parallel group divides among itself: nothing, the optimiser's states (zero1), gradients
     too (zero2), weights too (zero3, FSDP). shard_group: devices that share one copy of them; None is the whole group.
     reshard: zero3 frees the weights after the forward pass and gathers them again. offload: states rest in the host's
-    memory. schedule "serial": the layers lie on several devices, of which one works at a time.
+    memory. schedule "serial": the layers lie on several devices, of which one works at a time; "dualpipe": two
+    micro-batches run against each other, so that each one's exchange with experts hides behind the other's products.
     """
 
     dp: int = 1

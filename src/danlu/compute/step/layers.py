@@ -197,7 +197,8 @@ def _expert(job: Job, rates: Rates, constants: StepConstants, tokens: float) -> 
     copies = float(shape.experts.active)
     if domains > 1:
         copies = min(copies, domains * (1.0 - (1.0 - 1.0 / domains) ** copies))
-    return shape.expert_layers * 2.0 * exchange_s(one * copies, group, rates, constants.hop_s)
+    shown = constants.contention if job.layout.schedule == "dualpipe" else 1.0
+    return shown * shape.expert_layers * 2.0 * exchange_s(one * copies, group, rates, constants.hop_s)
 
 
 def _again(job: Job, forward: Work) -> Work:

@@ -148,10 +148,13 @@ def _longer(device: float, host: float) -> float:
 
 
 def _bubble(job: Job) -> float:
-    """Micro-batches' worth of waiting."""
+    """Micro-batches' worth of waiting. Zero bubble: Qi et al. 2023, arXiv 2401.10241; DualPipe: DeepSeek-AI 2024,
+    arXiv 2412.19437, table 2."""
     layout = job.layout
+    if layout.schedule == "serial":
+        return (layout.pp - 1.0) * job.micro_batches
     waits = (layout.pp - 1) / layout.virtual_stages
-    return waits / 3 if layout.schedule == "zero-bubble" else waits
+    return waits / 3 if layout.schedule in {"zero-bubble", "dualpipe"} else waits
 
 
 def _imbalance(job: Job, one: Passes) -> float:
@@ -250,13 +253,18 @@ def _sharded(job: Job, rates: Rates, constants: StepConstants, pace: _Pace) -> f
     layout = job.layout
     ranks = layout.dp * layout.cp
     dense, routed = weights_per_device(job)
-    data = dense + routed * layout.ep / max(1, layout.tp)
+    data = dense + routed
     group = Group.of(job.cluster, layout.shards, layout.tp)
+    others = Group.of(job.cluster, max(1, layout.shards * layout.tp // layout.ep), layout.ep)  # hold the same experts
     hop, sent = constants.hop_s, element_bytes(job.numerics.reduced or job.numerics.gradients)
     lanes = 1 if job.software.year < 2022.6 else None
     layers = job.architecture.num_layers
-    gather = gather_s(data * 2.0, group, rates, hop * layers, lanes=lanes)
-    scatter = gather_s(data * sent, group, rates, hop * layers, lanes=lanes)
+
+    def collected(each: float) -> float:
+        experts = gather_s(routed * each, others, rates, hop * layers, lanes=lanes)
+        return experts + gather_s(dense * each, group, rates, hop * layers, lanes=lanes)
+
+    gather, scatter = collected(2.0), collected(sent)
     before = gather
     behind = scatter + (gather if layout.reshard else 0.0)
     shown = max(0.0, before - pace.forward) + max(0.0, behind - pace.backward)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from danlu.compute.architecture import Architecture
 from danlu.compute.catalogue import Cluster
 from danlu.compute.job import Batch, Job, Layout
+from danlu.compute.job.layout import Schedule
 from danlu.compute.validation.case import Case
 from danlu.compute.validation.training_cells import (
     Row,
@@ -78,7 +79,9 @@ def _aside(row: Row) -> str:
 
 
 def _impossible(job: Job, seconds: float) -> str:
-    """Why no machine can have been so fast, "" where it can."""
+    """Why no machine can have been so fast, "" where it can or where the model is a guess."""
+    if "architecture from its size" in job.guesses:
+        return ""
     flops = 3 * job.architecture.forward_flops(job.tokens_per_step, job.batch.seq_len)
     peak = job.cluster.device.flops_per_s(job.numerics.compute) * job.cluster.num_devices
     if flops / seconds > peak:
@@ -137,9 +140,17 @@ def _layout(row: Row, machines: Cluster, shape: Architecture, framework: str) ->
         reshard=shard.reshard,
         sequence_parallel="seqpar" in text_of(row, "recompute") or framework in {"megatron", "torchtitan"},
         virtual_stages=virtual,
-        schedule="interleaved" if virtual > 1 else "1f1b",
+        schedule=_schedule(notes, virtual),
         offload="offload" in notes,
     ), ("layout",) if untold else ()
+
+
+def _schedule(notes: str, virtual: int) -> Schedule:
+    if "dualpipe" in notes:
+        return "dualpipe"
+    if re.search(r"zero.?bubble|\bzb", notes):
+        return "zero-bubble"
+    return "interleaved" if virtual > 1 else "1f1b"
 
 
 def _needed_tp(row: Row, machines: Cluster) -> int:

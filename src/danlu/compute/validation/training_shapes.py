@@ -35,7 +35,7 @@ def _named(row: Row) -> Architecture | None:
     if depth and int(depth[1]) % 2 == 0:
         return _nanochat(int(depth[1]))
     plain = re.sub(r"\([^)]*\)", "", model).strip()
-    found = lookup(model) or lookup(plain)
+    found = lookup(model) or lookup(plain) or lookup(re.sub(r"(?i)\bv(?=\d)", "", plain))
     total = number(row.get("params_total"))
     if found is None or total is None or 0.8 < found.num_parameters / total < 1.25:
         return found
