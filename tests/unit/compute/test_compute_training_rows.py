@@ -143,6 +143,15 @@ def test_a_row_of_unknown_hardware_is_kept_with_its_reason():
     assert "Abacus" in case.reason
 
 
+@pytest.mark.parametrize(("cell", "sequences"), [("1,024", 1024), ("4M tokens", 1953), ("4194304", 2048), ("", 1952)])
+def test_a_batch_is_counted_in_sequences_or_tokens(cell, sequences):
+    assert job(global_batch_seqs=cell).batch.sequences == sequences
+
+
+def test_eight_k_are_8192_tokens():
+    assert job(seq_len="8k").batch.seq_len == 8192
+
+
 def test_a_row_without_a_figure_gives_no_case():
     assert list(read([ROW])) == []
 

@@ -94,7 +94,7 @@ def numerics(row: Row, framework: str) -> Numerics:
 def recompute(row: Row) -> Recompute:
     """Which activations are computed again; none where the cell is silent."""
     cell = text_of(row, "recompute")
-    if "selective" in cell or re.search(r"\bsac?\b|core.?att|\bpartial\b", cell):
+    if "selective" in cell or re.search(r"\bsac?\b|\bop\b|core.?att|\bpartial\b", cell):
         return "selective"
     if cell.strip() in _NOTHING or re.search(r"\b(no|false|off|0)\b", cell):
         return "none"

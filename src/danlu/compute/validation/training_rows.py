@@ -164,7 +164,8 @@ def _needed_tp(row: Row, machines: Cluster) -> int:
 
 def _batch(row: Row, layout: Layout, framework: str) -> tuple[Batch, tuple[str, ...]]:
     guesses: list[str] = []
-    seq_len, sequences, micro = (whole(row.get(column)) for column in ("seq_len", "global_batch_seqs", "micro_batch"))
+    seq_len, micro = _length(row.get("seq_len") or ""), whole(row.get("micro_batch"))
+    sequences = _sequences(row.get("global_batch_seqs") or "", seq_len or 2048)
     if seq_len is None:
         guesses.append("sequence length")
         seq_len = 2048
@@ -181,6 +182,20 @@ def _batch(row: Row, layout: Layout, framework: str) -> tuple[Batch, tuple[str, 
         guesses.append("micro-batch")
         micro = _micro(rows, seq_len, layout, framework)
     return Batch(seq_len, max(sequences, layout.dp), min(micro, rows)), tuple(guesses)
+
+
+def _length(cell: str) -> int | None:
+    """Tokens of a sequence: 8k is 8,192."""
+    thousands = re.match(r"\s*(\d+)\s*[kK]\b", cell)
+    return int(thousands[1]) * 1024 if thousands else whole(cell)
+
+
+def _sequences(cell: str, seq_len: int) -> int | None:
+    """Sequences of a step; a cell of millions, or that says so, counts tokens."""
+    told = number(cell)
+    if told is None or told < 1:
+        return None
+    return max(1, round(told / seq_len)) if "tok" in cell.lower() or told >= 100_000 else round(told)
 
 
 def _micro(rows: int, seq_len: int, layout: Layout, framework: str) -> int:
