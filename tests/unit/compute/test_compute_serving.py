@@ -235,6 +235,7 @@ def test_why_a_large_dense_model_is_hard_to_serve_and_what_experts_change():
     [
         lambda: Load("closed", -1, 10, concurrency=1),
         lambda: Load("closed", 10, 10, concurrency=0),
+        lambda: Load("open", 10, 10, rate=0.0),
         lambda: ask(split=Split(tp=0)),
         lambda: ask(split=Split(pp=99)),
     ],

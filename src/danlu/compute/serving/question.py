@@ -71,6 +71,8 @@ class Load:
             raise RecipeError(f"a request of {self.isl:g} tokens in and {self.osl:g} out: give lengths above 0.")
         if self.concurrency is not None and self.concurrency <= 0:
             raise RecipeError(f"concurrency {self.concurrency:g}: give at least 1.")
+        if self.rate is not None and self.rate <= 0:
+            raise RecipeError(f"{self.rate:g} requests a second: give a rate above 0.")
 
     @property
     def context(self) -> float:
