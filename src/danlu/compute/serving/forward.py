@@ -8,6 +8,7 @@ start and a tail; a host that starts kernels one by one may be slower than the d
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 from danlu.compute.catalogue.device import DEFAULT_REACH
@@ -17,6 +18,7 @@ from danlu.compute.serving.question import Question, Split
 
 _LINK_REACH = 0.7  # large messages over NVLink-class links reach 70-80% (nccl-tests)
 _NETWORK_LATENCY = 4.0  # an all-reduce over the network takes several times one over NVLink
+_GEFORCE_REACH = 1.1  # of matrix_reach, so that prompts come to 0.75 of the peak
 _UNFUSED = 1.7  # kernels of plain modules for each of a serving engine's: a norm, a rotation are several operations
 _HOST_LINK_BYTES_PER_S = 25e9  # devices without links of their own meet over PCIe
 
@@ -181,6 +183,10 @@ def _rate(question: Question, constants: ServingConstants) -> float:
         return device.peaks[used] * reach
     if device.vendor == "Apple":
         return device.peaks[used] * constants.matrix_reach
+    if not device.reach and re.match(r"[GR]TX \d{4}", device.name):
+        # GeForce sums in fp32 at half rate, which products reach nearly whole, and packed weights in integers at full
+        # rate: ggml-org/llama.cpp PRs 7860 and 7921 measured 0.75 to 0.8 of the bf16 peak for prompts.
+        return device.peaks[used] * _GEFORCE_REACH * constants.matrix_reach
     packed = question.engine.launch == "native" and question.weights.widened(device)
     general = constants.native_reach if packed else 1.0
     return device.peaks[used] * reach * constants.matrix_reach * general
