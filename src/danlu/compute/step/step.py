@@ -269,8 +269,9 @@ def _sharded(job: Job, rates: Rates, constants: StepConstants, pace: _Pace) -> f
     behind = scatter + (gather if layout.reshard else 0.0)
     shown = max(0.0, before - pace.forward) + max(0.0, behind - pace.backward)
     hidden = before + behind - shown
-    # Gathered weights are copied out of the flat buffer, gradients into it: about 16 bytes a weight and micro-batch.
-    copies_s = data * 16.0 / rates.memory
+    # PyTorch copies gathered weights out of a flat buffer and gradients into it, about 16 bytes a weight and
+    # micro-batch; Megatron's own full sharding works in the buffers (its documentation: "zero copy").
+    copies_s = 0.0 if job.software.framework in {"megatron", "jax"} else data * 16.0 / rates.memory
     rounds = 1 if layout.pp > 1 and not layout.reshard else job.micro_batches
     total = rounds * (shown + constants.contention * hidden + gather / layers + copies_s)
     if layout.shards < ranks:
