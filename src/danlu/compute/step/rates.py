@@ -99,7 +99,10 @@ def attention_share(job: Job) -> float:
     row = 0 if software.year < 2023.5 else 2 if software.framework in _NATIVE_ATTENTION else 1
     column = 0 if launch < 2022 else 1 if launch < 2025 else 2
     narrow = (0.1, 0.5, 0.5)[column] * max(0.0, 1 - width / 128)
-    return (1 - narrow) * _KERNELS[row][column]
+    share = _KERNELS[row][column]
+    if row == 1 and not software.framework:
+        share = (share + _KERNELS[2][column]) / 2  # nobody told which of the two
+    return (1 - narrow) * share
 
 
 _KERNELS = (  # Ampere, Hopper, Blackwell

@@ -73,7 +73,7 @@ def _changes(job: Job) -> Iterator[tuple[str, Job]]:
         _on(job, lambda c: replace(c, device=replace(device, memory_bytes_per_s=1.5 * memory))),
     )
     peaks = {precision: 1.5 * rate for precision, rate in device.peaks.items()}
-    yield ("half as much arithmetic again", _on(job, lambda c: replace(c, device=replace(device, peaks=peaks))))
+    yield ("1.5 times the arithmetic", _on(job, lambda c: replace(c, device=replace(device, peaks=peaks))))
     if cluster.power_cap_watts is not None:
         yield (
             f"{device.watts:.0f} W instead of {cluster.power_cap_watts:.0f} W",

@@ -7,7 +7,7 @@ import re
 from danlu.compute.catalogue import Device
 from danlu.compute.job import Software
 from danlu.compute.job.job import Counter, Loss
-from danlu.compute.validation.training_cells import Row, text_of
+from danlu.compute.validation.training_cells import Row, text_of, whole
 
 # Framework, and the year in which its published figures were taken where neither a release nor a paper dates them.
 _FRAMEWORKS: tuple[tuple[str, str, float], ...] = (
@@ -41,7 +41,8 @@ def software(row: Row, device: Device | None) -> Software:
     )
     launch = device.year if device is not None and device.year else 2022
     year = _dated(where) or max(usual or 2024.5, launch + 0.5)
-    compiled = name in _FUSED or (name == "megatron-deepspeed")
+    # Who splits single layers over devices runs Megatron's fused layers or ones like them, unless the row says more.
+    compiled = name in _FUSED or name == "megatron-deepspeed" or (not name and (whole(row.get("TP")) or 1) > 1)
     if re.search(r"\bcompile", notes):
         compiled = True
     if re.search(r"\beager\b", notes):
