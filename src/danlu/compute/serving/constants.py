@@ -17,19 +17,19 @@ class ServingConstants:
     streamed. arrival_s: a prompt's way through the server.
     """
 
-    weights_reach: float = 0.9
-    native_reach: float = 0.63
-    thin_reach: float = 0.38
-    expert_rows: float = 57
-    popularity: float = 0.65
-    cache_reach: float = 0.78
-    matrix_reach: float = 0.665
+    weights_reach: float = 0.88
+    native_reach: float = 0.67
+    thin_reach: float = 0.35
+    expert_rows: float = 75
+    popularity: float = 0.6
+    cache_reach: float = 0.82
+    matrix_reach: float = 0.645
     kernel_s: float = 4.9e-6
-    launch_s: float = 8e-5
-    collective_s: float = 16e-6
-    step_s: float = 1.7e-3
-    token_s: float = 1.7e-5
-    arrival_s: float = 29e-3
+    launch_s: float = 7.8e-5
+    collective_s: float = 15e-6
+    step_s: float = 1.55e-3
+    token_s: float = 2.1e-5
+    arrival_s: float = 31e-3
 
 
 SERVING = ServingConstants()

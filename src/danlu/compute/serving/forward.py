@@ -92,7 +92,7 @@ def forward(question: Question, work: Work, launch: Launch, constants: ServingCo
     return Pass(
         weights_s=_weights_s(question, tokens, constants),
         arithmetic_s=_arithmetic_s(question, work, constants),
-        moves_s=_moves_s(question, tokens, constants),
+        moves_s=_moves_s(question, work, constants),
         attention_s=_cache_s(question, work, constants) + _attention_s(question, work),
         exchange_s=_exchange_s(question, tokens, constants),
         kernels_s=kernels * constants.kernel_s,
@@ -192,18 +192,22 @@ def _rate(question: Question, constants: ServingConstants) -> float:
     return device.peaks[used] * reach * constants.matrix_reach * general
 
 
-def _moves_s(question: Question, tokens: float, constants: ServingConstants) -> float:
-    """Norms, additions, rotations, activations and roundings read and write the numbers between products, each about
-    twice; experts have their tokens copied to them and back."""
-    shape = question.architecture
-    experts = shape.experts
-    numbers = 12 * shape.width + 2 * (shape.query_width + shape.value_width)
+def _moves_s(question: Question, work: Work, constants: ServingConstants) -> float:
+    """Norms, additions, rotations, activations and roundings read and write the numbers between products.
+
+    Devices that share a layer each handle the whole width of its stream, and a part of what is wider. Experts have
+    their tokens copied to them and back: each device has its own experts' tokens, or a slice of every expert and all.
+    """
+    shape, split, experts = question.architecture, question.split, question.architecture.experts
     share = shape.expert_layers / shape.num_layers
-    wide = 4.0 * shape.ffn_width * (1 - share)
+    wide = 2.0 * (shape.query_width + shape.value_width) + 4.0 * shape.ffn_width * (1 - share)
+    copies = 0.0
     if experts is not None:
-        wide += share * 4 * (experts.active * (shape.width + experts.width) + experts.shared_width)
-    moved = 2 * tokens * shape.num_layers * (numbers + wide) / question.split.width
-    return moved / (question.cluster.device.memory_bytes_per_s * constants.weights_reach)
+        wide += share * 4 * experts.shared_width
+        held = 1 / split.width if split.expert_parallel else 1.0
+        copies = share * 4 * experts.active * (held * shape.width + experts.width / split.width)
+    each = work.tokens / work.groups(split) * (12 * shape.width + wide / split.tp) + work.tokens * copies
+    return 2 * shape.num_layers * each / (question.cluster.device.memory_bytes_per_s * constants.weights_reach)
 
 
 def cache_share(question: Question) -> float:

@@ -22,9 +22,12 @@ def decode_step(question: Question, batch: float, context: float, constants: Ser
 
 
 def decode_step_s(question: Question, batch: float, context: float, constants: ServingConstants) -> float:
-    """Seconds of it, with the host's work on each token that is streamed; attention groups have a host process each."""
-    streamed = question.load.mode in {"closed", "open", "single"} and question.engine.launch == "graph"
-    work_s = constants.token_s if streamed else 0.0
+    """Seconds of it, with the host's work on each token: half of it schedules and samples, half streams the token out.
+
+    Attention groups have a host process each.
+    """
+    streamed = question.load.mode in {"closed", "open", "single"}
+    work_s = 0.0 if question.engine.launch != "graph" else constants.token_s * (1.0 if streamed else 0.5)
     return decode_step(question, batch, context, constants).seconds + batch / question.split.dp * work_s
 
 

@@ -98,7 +98,7 @@ def question_of(row: Row, *, median: bool = False) -> tuple[Question, tuple[str,
 def _format(named: Format | None, model: str, engine: Engine) -> Format:
     """What is told, else the checkpoint's own; gpt-oss has its experts alone in four bits, whatever a table says."""
     form = named or native_format(model)
-    if is_gpt_oss(model) and form.weight_bytes < 1:
+    if is_gpt_oss(model) and form.weight_bytes < 2:
         return FORMATS["mxfp4-gguf" if engine.launch == "native" else "mxfp4"]
     return form
 
