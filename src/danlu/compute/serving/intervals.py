@@ -14,7 +14,7 @@ ServingTarget = Literal["throughput", "ttft", "tpot"]
 _SIGMAS: Mapping[tuple[ServingTarget, str], float] = {
     ("throughput", "single"): 0.36,
     ("throughput", "many"): 0.5,
-    ("tpot", "single"): 0.32,
+    ("tpot", "single"): 0.35,
     ("tpot", "many"): 0.46,
     ("ttft", "single"): 0.68,
     ("ttft", "many"): 1.1,
