@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from danlu.compute.catalogue import CATALOGUE, Cluster, Device
+from danlu.compute.catalogue import Cluster, Device, rivals
 from danlu.compute.job import Job
 from danlu.compute.question import Question
 from danlu.errors import RecipeError
@@ -75,7 +75,7 @@ def alternatives(question: Question, best: Callable[[Question], tuple[float | No
     best: seconds for one row of a step (None where nothing fits) and bytes of the fullest device, for a question.
     """
     found = []
-    for device in CATALOGUE.values():
+    for device in rivals(question.cluster.device):
         young = device.year is None or device.year >= _SINCE
         if device.kind == "cpu" or device.name == question.cluster.device.name or not young:
             continue

@@ -1,8 +1,27 @@
 """What hardware can do: facts with their sources."""
 
+from danlu.compute.catalogue.cells import cluster_of, num_devices_in, parse_hardware
 from danlu.compute.catalogue.cluster import Cluster
 from danlu.compute.catalogue.cpu import ISAS, Isa, cpu
-from danlu.compute.catalogue.device import PRECISIONS, Device, Precision, Price
-from danlu.compute.catalogue.names import CATALOGUE, find
+from danlu.compute.catalogue.device import PRECISIONS, Device, Precision
+from danlu.compute.catalogue.names import CATALOGUE, EVERYTHING, find, lookup, rivals
+from danlu.compute.catalogue.prices import Price
 
-__all__ = ["CATALOGUE", "ISAS", "PRECISIONS", "Cluster", "Device", "Isa", "Precision", "Price", "cpu", "find"]
+__all__ = [
+    "CATALOGUE",
+    "EVERYTHING",
+    "ISAS",
+    "PRECISIONS",
+    "Cluster",
+    "Device",
+    "Isa",
+    "Precision",
+    "Price",
+    "cluster_of",
+    "cpu",
+    "find",
+    "lookup",
+    "num_devices_in",
+    "parse_hardware",
+    "rivals",
+]

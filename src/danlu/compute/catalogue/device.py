@@ -6,19 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from danlu.compute.catalogue.prices import NO_PRICE, Price
+
 Precision = Literal["fp32", "tf32", "bf16", "fp16", "fp8", "fp4"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 Evidence = Literal["measured", "published", "announced", "assumed"]
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """USD on a date. rent_usd_h: one device for one hour. buy_usd: one device with its share of the server's board."""
-
-    rent_usd_h: float | None = None
-    rent_date: str = ""
-    buy_usd: float | None = None
-    buy_date: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +41,7 @@ class Device:
     link_domain: int = 1
     network_bytes_per_s: float | None = None
     devices_per_node: int = 8
-    price: Price = Price()
+    price: Price = NO_PRICE
     evidence: Evidence = "published"
     assumptions: tuple[str, ...] = ()
 
