@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from danlu.compute.architecture import KNOWN, find, lookup, of_size, size_in
-from danlu.errors import RecipeError
+from danlu.compute.architecture import KNOWN, find, from_hf, lookup, of_size, size_in
+from danlu.errors import CheckpointError, RecipeError
 
 # Model cards: billions of parameters, all and those that a token takes (gpt-oss's card leaves out 0.58 of embedding).
 PUBLISHED = {
@@ -214,3 +214,178 @@ def test_sliding_layers_keep_their_window_only():
     gemma = KNOWN["gemma-3-27b"]
     one = gemma.kv_elements_per_token_layer * 2
     assert gemma.kv_bytes(100_000) == one * (10 * 100_000 + 52 * 1024)
+
+
+LLAMA = {
+    "model_type": "llama",
+    "num_hidden_layers": 32,
+    "hidden_size": 4096,
+    "intermediate_size": 14336,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "vocab_size": 128256,
+}
+DEEPSEEK = {
+    "model_type": "deepseek_v3",
+    "num_hidden_layers": 61,
+    "hidden_size": 7168,
+    "intermediate_size": 18432,
+    "moe_intermediate_size": 2048,
+    "num_attention_heads": 128,
+    "num_key_value_heads": 128,
+    "vocab_size": 129280,
+    "n_routed_experts": 256,
+    "num_experts_per_tok": 8,
+    "n_shared_experts": 1,
+    "first_k_dense_replace": 3,
+    "moe_layer_freq": 1,
+    "kv_lora_rank": 512,
+    "q_lora_rank": 1536,
+    "qk_nope_head_dim": 128,
+    "qk_rope_head_dim": 64,
+    "v_head_dim": 128,
+}
+GPT_OSS = {
+    "model_type": "gpt_oss",
+    "num_hidden_layers": 36,
+    "hidden_size": 2880,
+    "intermediate_size": 2880,
+    "num_attention_heads": 64,
+    "num_key_value_heads": 8,
+    "head_dim": 64,
+    "vocab_size": 201088,
+    "attention_bias": True,
+    "num_local_experts": 128,
+    "num_experts_per_tok": 4,
+    "sliding_window": 128,
+    "layer_types": ["sliding_attention", "full_attention"] * 18,
+}
+LLAMA_4 = {
+    "model_type": "llama4",
+    "text_config": {
+        "model_type": "llama4_text",
+        "num_hidden_layers": 48,
+        "hidden_size": 5120,
+        "intermediate_size": 8192,
+        "intermediate_size_mlp": 16384,
+        "num_attention_heads": 40,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+        "vocab_size": 202048,
+        "num_local_experts": 128,
+        "num_experts_per_tok": 1,
+        "interleave_moe_layer_step": 2,
+        "attention_chunk_size": 8192,
+        "use_qk_norm": False,
+    },
+}
+QWEN_NEXT = {
+    "model_type": "qwen3_next",
+    "num_hidden_layers": 48,
+    "hidden_size": 2048,
+    "intermediate_size": 5120,
+    "moe_intermediate_size": 512,
+    "shared_expert_intermediate_size": 512,
+    "num_attention_heads": 16,
+    "num_key_value_heads": 2,
+    "head_dim": 256,
+    "vocab_size": 151936,
+    "num_experts": 512,
+    "num_experts_per_tok": 10,
+    "full_attention_interval": 4,
+    "linear_num_key_heads": 16,
+    "linear_num_value_heads": 32,
+    "linear_key_head_dim": 128,
+    "linear_value_head_dim": 128,
+}
+NEMOTRON = {
+    "model_type": "nemotron_h",
+    "hybrid_override_pattern": "MEMEM*EMEMEM*EMEMEM*EMEMEM*EMEMEM*EMEMEMEM*EMEMEMEME",
+    "hidden_size": 2688,
+    "intermediate_size": 1856,
+    "moe_intermediate_size": 1856,
+    "moe_shared_expert_intermediate_size": 3712,
+    "n_routed_experts": 128,
+    "num_experts_per_tok": 6,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 2,
+    "head_dim": 128,
+    "mamba_num_heads": 64,
+    "mamba_head_dim": 64,
+    "n_groups": 8,
+    "ssm_state_size": 128,
+    "vocab_size": 131072,
+}
+GEMMA = {
+    "model_type": "gemma3",
+    "text_config": {
+        "model_type": "gemma3_text",
+        "num_hidden_layers": 62,
+        "hidden_size": 5376,
+        "intermediate_size": 21504,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 16,
+        "head_dim": 128,
+        "vocab_size": 262208,
+        "sliding_window": 1024,
+    },
+}
+GPT_2 = {
+    "model_type": "gpt2",
+    "n_layer": 12,
+    "n_embd": 768,
+    "n_head": 12,
+    "vocab_size": 50257,
+    "n_positions": 1024,
+}
+FALCON = {
+    "model_type": "falcon",
+    "num_hidden_layers": 32,
+    "hidden_size": 4544,
+    "num_attention_heads": 71,
+    "vocab_size": 65024,
+    "multi_query": True,
+    "bias": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("config", "name"),
+    [
+        (LLAMA, "llama-3-8b"),
+        (DEEPSEEK, "deepseek-v3-671b"),
+        (GPT_OSS, "gpt-oss-120b"),
+        (QWEN_NEXT, "qwen3-next-80b-a3b"),
+        (NEMOTRON, "nemotron-3-nano-30b-a3b"),
+        (GPT_2, "gpt2-124m"),
+        (FALCON, "falcon-7b"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_config_json_gives_the_known_models_shape(config, name):
+    read, known = from_hf(config), KNOWN[name]
+    assert read.num_parameters == known.num_parameters
+    assert read.active_parameters == known.active_parameters
+    assert read.kv_bytes(10_000) == known.kv_bytes(10_000)
+    assert read.forward_flops(4096, 4096) == known.forward_flops(4096, 4096)
+
+
+@pytest.mark.parametrize(("config", "name"), [(LLAMA_4, "llama-4-maverick"), (GEMMA, "gemma-3-27b")])
+def test_a_multimodal_models_text_part_is_read(config, name):
+    read, known = from_hf(config), KNOWN[name]
+    assert read.num_parameters == known.num_parameters - known.extra_parameters
+    assert (read.window, read.full_layers) == (known.window, known.full_layers)
+
+
+@pytest.mark.parametrize(
+    "missing", ["num_hidden_layers", "hidden_size", "intermediate_size", "num_attention_heads", "vocab_size"]
+)
+def test_a_key_without_which_the_size_is_unknown_is_named(missing):
+    config = {key: value for key, value in LLAMA.items() if key != missing}
+    with pytest.raises(CheckpointError, match=f"has no '{missing}'"):
+        from_hf(config)
+
+
+def test_a_value_that_is_no_number_is_named():
+    with pytest.raises(CheckpointError, match="'hidden_size' is 'wide'; write a whole number"):
+        from_hf({**LLAMA, "hidden_size": "wide"})

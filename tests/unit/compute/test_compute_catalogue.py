@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from danlu.compute import CATALOGUE, ISAS, cpu, find
-from danlu.compute.catalogue import EVERYTHING, cluster_of, lookup, num_devices_in, parse_hardware
+from danlu.compute.catalogue import EVERYTHING, cluster_of, lookup, num_devices_in, rivals
 from danlu.errors import RecipeError
 
 SPELT = {
@@ -168,13 +168,10 @@ def test_four_devices_of_a_node_are_linked_by_four():
     assert cluster_of("L40S", 8).link_domain == 1
 
 
-def test_hardware_on_the_command_line_has_its_number():
-    machines = parse_hardware("512xH100")
-    assert (machines.device.name, machines.num_devices) == ("H100 SXM", 512)
-    with pytest.raises(RecipeError, match="'0xH100' has 0 devices; the least is 1, as in '1xH100 SXM'"):
-        parse_hardware("0xH100")
-    with pytest.raises(RecipeError, match="nearest name is"):
-        parse_hardware("8xNothing")
+def test_a_server_is_compared_with_servers_of_other_vendors_and_a_card_with_cards():
+    assert {d.vendor for d in rivals(CATALOGUE["H100 SXM"])} >= {"NVIDIA", "AMD", "Google", "AWS", "Intel", "Huawei"}
+    assert "H100 SXM" not in {d.name for d in rivals(CATALOGUE["H100 SXM"])}
+    assert {"RTX 5090", "Apple M3 Ultra"} <= {d.name for d in rivals(CATALOGUE["RTX 4090"])}
 
 
 def test_the_catalogue_is_read_quickly():

@@ -1,5 +1,6 @@
 """How large a language model is, and what a token costs it."""
 
+from danlu.compute.architecture.config import from_hf
 from danlu.compute.architecture.known import KNOWN
 from danlu.compute.architecture.names import find, lookup
 from danlu.compute.architecture.shapes import Architecture, Experts, Latent, Matrix, State
@@ -13,6 +14,7 @@ __all__ = [
     "Matrix",
     "State",
     "find",
+    "from_hf",
     "lookup",
     "of_size",
     "size_in",

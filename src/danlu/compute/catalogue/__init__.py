@@ -1,6 +1,6 @@
 """What hardware can do: facts with their sources."""
 
-from danlu.compute.catalogue.cells import cluster_of, num_devices_in, parse_hardware
+from danlu.compute.catalogue.cells import cluster_of, num_devices_in
 from danlu.compute.catalogue.cluster import Cluster
 from danlu.compute.catalogue.cpu import ISAS, Isa, cpu
 from danlu.compute.catalogue.device import PRECISIONS, Device, Precision
@@ -22,6 +22,5 @@ __all__ = [
     "find",
     "lookup",
     "num_devices_in",
-    "parse_hardware",
     "rivals",
 ]

@@ -12,8 +12,7 @@ from dataclasses import replace
 from danlu.compute.catalogue.apple import with_cores
 from danlu.compute.catalogue.cluster import Cluster
 from danlu.compute.catalogue.device import Device
-from danlu.compute.catalogue.names import Mention, find, mention
-from danlu.errors import RecipeError
+from danlu.compute.catalogue.names import Mention, mention
 
 _FIRST = re.compile(r"^\W*(\d{1,6})\s+(?:nvidia\s+|amd\s+|rtx\s+|geforce\s+)*$")
 _BEFORE_TIMES = re.compile(r"(-?\d[\d,]*)\s*[x×*]\s*(?:[a-z]+[\s-]+){0,3}$")
@@ -44,25 +43,6 @@ def cluster_of(cell: str, num_devices: int | None = None) -> Cluster | None:
         return None
     count = num_devices if num_devices is not None else _count(cell.lower(), found)
     return _told(Cluster.of(_changed(found.device, cell), count or 1), cell.lower())
-
-
-def parse_hardware(text: str) -> Cluster:
-    """What a person asks for: "512xH100", "RTX 4090", "H100 x8". Raises RecipeError for no device or no known one."""
-    found = mention(text)
-    if found is None:
-        raise RecipeError(str(_unknown(text)))
-    count = _count(text.lower(), found)
-    if count is not None and count < 1:
-        raise RecipeError(f"hardware {text!r} has {count} devices; the least is 1, as in '1x{found.device.name}'.")
-    return Cluster.of(_changed(found.device, text), count or 1)
-
-
-def _unknown(text: str) -> RecipeError:
-    try:
-        find(text)
-    except RecipeError as error:
-        return error
-    raise AssertionError(text)
 
 
 def num_devices_in(cell: str) -> int | None:
