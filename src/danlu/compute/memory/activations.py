@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from danlu.compute.architecture import Architecture
 from danlu.compute.job import Job
 from danlu.compute.job.adapters import adapted_matrices
-from danlu.compute.memory.states import SIZES, adapter_bytes, is_transformers, keeps_fp32_adapters
+from danlu.compute.memory.states import SIZES, adapter_bytes, is_transformers, raises_stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class _Inside:
         self.size = max(2.0, SIZES[job.numerics.compute])
         self.eager = not job.software.compiled
         self.trained = not job.tuning.adapted
-        self.raised = keeps_fp32_adapters(job)  # the residual stream and what adapters see are fp32
+        self.raised = raises_stream(job)  # the residual stream is fp32
         self.adapted = {m.name for m, _ in adapted_matrices(job)}
 
     @property

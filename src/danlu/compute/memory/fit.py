@@ -8,7 +8,7 @@ from dataclasses import replace
 from danlu.compute.catalogue import CATALOGUE, Cluster, Device
 from danlu.compute.job import Job
 from danlu.compute.memory.constants import MEMORY, MemoryConstants
-from danlu.compute.memory.memory import memory
+from danlu.compute.memory.memory import RESTS, memory
 
 _MOST_TOKENS = 2**24  # of a row that is asked for
 _LEAST_TOKENS = 256  # rows shorter than this help nobody
@@ -16,9 +16,14 @@ _SHOWN = 4
 
 
 def needed_bytes(job: Job, constants: MemoryConstants = MEMORY) -> float:
-    """What the card must have: the peak as nvidia-smi would show it, context and fragmentation with it."""
-    whole = replace(job, software=replace(job.software, counter="nvidia-smi"))
-    return memory(whole, constants).peak_bytes
+    """What the card must have: tensors at their peak, gaps between them, and the device's context.
+
+    Less than nvidia-smi shows on a larger card, where the allocator keeps what it could give back.
+    """
+    tensors = memory(replace(job, software=replace(job.software, counter="allocated")), constants)
+    gaps = constants.scatter * sum(value for name, value in tensors.items.items() if name not in RESTS)
+    collectives = constants.collective_bytes if job.layout.num_devices > 1 else 0.0
+    return tensors.peak_bytes + gaps + constants.context_bytes + collectives
 
 
 def reserve_bytes(device: Device) -> float:

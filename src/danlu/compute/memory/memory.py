@@ -16,7 +16,7 @@ from danlu.compute.job import Job
 from danlu.compute.memory.activations import Layer, layer, tokens
 from danlu.compute.memory.constants import MEMORY, MemoryConstants
 from danlu.compute.memory.stage import Stage, held, stages
-from danlu.compute.memory.states import SIZES, States, accumulates_whole, base_bytes, states
+from danlu.compute.memory.states import SIZES, States, accumulates_whole, base_bytes, holds_stream_gradients, states
 
 Phase = Literal["loss", "backward, last layer", "backward, first layer", "optimiser", "rollout"]
 
@@ -79,35 +79,58 @@ def _of_stage(job: Job, stage: Stage, constants: MemoryConstants) -> Memory:
     always = {**base, "gathered weights and buckets": gathered, "product workspaces": constants.workspace_bytes}
     early = kept * (stage.in_flight - 1) / stage.in_flight  # of micro-batches that came later
     phases: dict[Phase, dict[str, float]] = {
-        "loss": {**always, "gradients": waiting, "activations": kept, "logits": logits},
+        "loss": {
+            **always,
+            "gradients": waiting,
+            "activations": kept,
+            "head's input": tokens(job) * job.architecture.width * 8.0 if stage.head else 0.0,
+            "logits": logits,
+        },
         "backward, last layer": {
             **always,
             "gradients": max(waiting, layer_gradients),
             "activations": kept + working,
             "head's input": tokens(job) * job.architecture.width * 2.0,
+            "the stream's gradients": stage.layers * inside.entry if holds_stream_gradients(job) else 0.0,
         },
         "backward, first layer": {**always, "gradients": ending, "activations": early + inside.kept + working},
         "optimiser": {**base, "gradients": ending, "the optimiser's copies": have.step},
     }
     if job.tuning.method in {"ppo", "grpo"}:
         phases["rollout"] = {**base, "cache of keys and values": _cache(job), "gathered weights and buckets": gathered}
-    return Memory({phase: _counted(job, items, constants) for phase, items in phases.items()})
+    return Memory(_counted(job, phases, constants))
 
 
-def _counted(job: Job, items: Mapping[str, float], constants: MemoryConstants) -> dict[str, float]:
-    """What the counter adds to what tensors take."""
-    found = {name: value for name, value in items.items() if value > 0}
+RESTS = frozenset({"weights", "adapters", "optimiser"})  # items that stay where they are from step to step
+
+
+def _counted(
+    job: Job, phases: Mapping[Phase, Mapping[str, float]], constants: MemoryConstants
+) -> dict[Phase, dict[str, float]]:
+    """What the counter adds to what tensors take: memory that the allocator holds for other phases, gaps, the context.
+
+    No counter shows more than the device has: an allocator that meets its end gives back what lies idle.
+    """
+    found: dict[Phase, dict[str, float]] = {
+        phase: {name: value for name, value in items.items() if value > 0} for phase, items in phases.items()
+    }
     counter = job.software.counter
     if counter == "allocated":
         return found
+    names = {name for items in found.values() for name in items}
+    highest = {name: max(items.get(name, 0.0) for items in found.values()) for name in names}
     ragged = job.batch.longest is not None and job.batch.mean is not None and job.batch.mean < job.batch.longest
-    scatter = (constants.ragged if ragged else constants.scatter) - 1
-    moving = sum(v for name, v in found.items() if name not in {"weights", "adapters", "optimiser"})
-    found["fragmentation"] = scatter * moving
-    if counter == "nvidia-smi":
-        found["device context"] = constants.context_bytes
-        if job.layout.num_devices > 1:
-            found["collectives"] = constants.collective_bytes
+    gaps = constants.ragged if ragged else constants.scatter
+    seen = {"device context": constants.context_bytes} if counter == "nvidia-smi" else {}
+    if counter == "nvidia-smi" and job.layout.num_devices > 1:
+        seen["collectives"] = constants.collective_bytes
+    for items in found.values():
+        allocated = sum(items.values())
+        moving = sum(value for name, value in items.items() if name not in RESTS | {"gradients"})
+        held_back = constants.unshared * (sum(highest.values()) - allocated) + gaps * moving
+        room = job.cluster.device.memory_bytes - allocated - sum(seen.values())
+        items["held by the allocator"] = max(0.0, min(held_back, room))
+        items.update(seen)
     return found
 
 

@@ -21,6 +21,8 @@ SIZES: dict[Precision, float] = {"fp32": 4, "tf32": 4, "bf16": 2, "fp16": 2, "fp
 _STORED = {"int8": 1 + 2 / 1024, "gptq": 0.5 + (2 + 0.5) / 128}
 _GALORE_RANK = 128  # of the projection, where nobody tells: the optimiser's own examples
 _OWN_MODELS = ("torchtune", "litgpt", "megatron", "nemo", "torchtitan", "mlx", "llm-foundry", "xtuner")
+_PREPARE_NOTHING = ("accelerated", "unsloth", "llama-factory", "llamafactory")
+_PEFT_RAISES = 2024.5
 _EIGHT_BIT = 2 * (1 + 4 / 256)  # both moments
 
 
@@ -85,13 +87,23 @@ def _gradient_bytes(job: Job) -> float:
 
 
 def adapter_bytes(job: Job) -> float:
-    """Of one number of an adapter: Hugging Face's PEFT keeps fp32 over a quantised base, others the products' type."""
-    return 4.0 if keeps_fp32_adapters(job) else SIZES[job.numerics.compute]
+    """Of one number of an adapter: Hugging Face's PEFT raises adapters to fp32, others keep the products' type.
+
+    PEFT did so over a quantised base from the start, over a 16-bit one since 0.12 (`autocast_adapter_dtype`, 2024).
+    """
+    exact = is_transformers(job) and (job.tuning.quant != "none" or job.software.year >= _PEFT_RAISES)
+    return 4.0 if exact else SIZES[job.numerics.compute]
 
 
-def keeps_fp32_adapters(job: Job) -> bool:
-    """Whether adapters, and what they see, are fp32 beside a 16-bit base."""
-    return job.tuning.quant != "none" and is_transformers(job)
+def raises_stream(job: Job) -> bool:
+    """Whether the residual stream is fp32 beside 16-bit weights.
+
+    PEFT's preparation of a quantised model raises norms and embedding (`prepare_model_for_kbit_training`). Under full
+    sharding the embedding's own unit brings them back to 16 bits; houses with kernels of their own skip it.
+    """
+    if job.tuning.quant == "none" or not is_transformers(job) or job.layout.sharding == "zero3":
+        return False
+    return not any(word in job.software.framework for word in _PREPARE_NOTHING)
 
 
 def is_transformers(job: Job) -> bool:
@@ -128,7 +140,7 @@ def moment_bytes(job: Job, weight_size: float) -> float:
 
 
 def _temporary_bytes(job: Job, weight_size: float) -> float:
-    """PyTorch's multi-tensor AdamW takes the root of all second moments at once; fused kernels take no copy.
+    """PyTorch's multi-tensor AdamW takes the root of all second moments at once; the fused kernels of pre-training take no copy.
 
     Masters beside 16-bit gradients ask for an fp32 copy of the gradients.
     """
@@ -136,7 +148,7 @@ def _temporary_bytes(job: Job, weight_size: float) -> float:
         return 0.0
     if job.numerics.masters:
         return 4.0 if SIZES[job.numerics.gradients] < 4 else 0.0
-    return weight_size if job.optimiser == "adamw" else 0.0
+    return weight_size if job.optimiser == "adamw" and job.tuning.method != "pretrain" else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,3 +188,13 @@ def accumulates_whole(job: Job) -> bool:
     if job.layout.sharding != "zero3" or job.micro_batches == 1 or job.numerics.masters:
         return False
     return job.layout.pp > 1 or is_transformers(job)
+
+
+def holds_stream_gradients(job: Job) -> bool:
+    """Whether every layer's gradient of the residual stream stays until backward ends.
+
+    Checkpointed layers under Hugging Face's FSDP did in a published sweep: peaks rose by a stream's size over one
+    device's, in backward alone.
+    """
+    sharded = job.layout.sharding == "zero3" and job.layout.shards > 1
+    return sharded and job.recompute == "full" and is_transformers(job)
