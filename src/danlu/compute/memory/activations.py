@@ -98,6 +98,8 @@ class _Inside:
         self.job = job
         self.shape: Architecture = job.architecture
         self.size = max(2.0, SIZES[job.numerics.compute])
+        if job.tuning.quant != "none" and "litgpt" in job.software.framework.lower():
+            self.size = 4.0  # its adapters over a quantised base are fp32, and what they add to becomes so
         self.eager = not job.software.compiled
         self.trained = not job.tuning.adapted
         self.raised = raises_stream(job)  # the residual stream is fp32

@@ -15,17 +15,17 @@ class MemoryConstants:
     phases do not find room in (reserved memory is nearly a sum over kinds of tensors, each at its own highest).
     scatter: reserved over allocated of what comes and goes, less one, where every batch has one shape; ragged: where
     lengths differ from batch to batch. context_bytes: of a device's context and loaded kernels, which only nvidia-smi
-    sees. collective_bytes: of the collective library, where there is more than one device, seen there as well.
+    sees. collective_bytes: of the collective library for each group that a device is in, seen there as well.
     workspace_bytes: of the matrix-product library, inside the allocator.
     """
 
     logit_bytes: float = 13.0
     kernel_logit_bytes: float = 8.0
     unshared: float = 0.9
-    scatter: float = 0.08
+    scatter: float = 0.1
     ragged: float = 0.8
     context_bytes: float = 0.6e9
-    collective_bytes: float = 2.0e9
+    collective_bytes: float = 1.5e9
     workspace_bytes: float = 0.1e9
 
 

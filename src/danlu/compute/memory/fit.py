@@ -8,7 +8,7 @@ from dataclasses import replace
 from danlu.compute.catalogue import CATALOGUE, Cluster, Device
 from danlu.compute.job import Job
 from danlu.compute.memory.constants import MEMORY, MemoryConstants
-from danlu.compute.memory.memory import RESTS, memory
+from danlu.compute.memory.memory import RESTS, collective_bytes, memory
 
 _MOST_TOKENS = 2**24  # of a row that is asked for
 _LEAST_TOKENS = 256  # rows shorter than this help nobody
@@ -22,8 +22,7 @@ def needed_bytes(job: Job, constants: MemoryConstants = MEMORY) -> float:
     """
     tensors = memory(replace(job, software=replace(job.software, counter="allocated")), constants)
     gaps = constants.scatter * sum(value for name, value in tensors.items.items() if name not in RESTS)
-    collectives = constants.collective_bytes if job.layout.num_devices > 1 else 0.0
-    return tensors.peak_bytes + gaps + constants.context_bytes + collectives
+    return tensors.peak_bytes + gaps + constants.context_bytes + collective_bytes(job, constants)
 
 
 def reserve_bytes(device: Device) -> float:

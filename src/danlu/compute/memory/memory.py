@@ -8,7 +8,7 @@ pages for buffers (FSDP: the next unit is gathered while one is computed; DeepSp
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from danlu.compute.estimate import Estimate
@@ -17,34 +17,9 @@ from danlu.compute.memory.activations import Layer, layer, tokens
 from danlu.compute.memory.constants import MEMORY, MemoryConstants
 from danlu.compute.memory.stage import Stage, held, stages
 from danlu.compute.memory.states import SIZES, States, accumulates_whole, base_bytes, holds_stream_gradients, states
+from danlu.compute.phases import Memory
 
 Phase = Literal["loss", "backward, last layer", "backward, first layer", "optimiser", "rollout"]
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """Bytes of every item in every phase, on the fullest device."""
-
-    phases: Mapping[Phase, Mapping[str, float]]
-
-    def of(self, phase: Phase) -> float:
-        """The sum of one phase."""
-        return sum(self.phases[phase].values())
-
-    @property
-    def peak_phase(self) -> Phase:
-        """The phase that needs most."""
-        return max(self.phases, key=self.of)
-
-    @property
-    def peak_bytes(self) -> float:
-        """What that phase needs."""
-        return self.of(self.peak_phase)
-
-    @property
-    def items(self) -> Mapping[str, float]:
-        """Of the peak, largest first."""
-        return dict(sorted(self.phases[self.peak_phase].items(), key=lambda item: -item[1]))
 
 
 def memory(job: Job, constants: MemoryConstants = MEMORY) -> Memory:
@@ -78,7 +53,7 @@ def _of_stage(job: Job, stage: Stage, constants: MemoryConstants) -> Memory:
         kept = min(kept, 2 * inside.kept)
     always = {**base, "gathered weights and buckets": gathered, "product workspaces": constants.workspace_bytes}
     early = kept * (stage.in_flight - 1) / stage.in_flight  # of micro-batches that came later
-    phases: dict[Phase, dict[str, float]] = {
+    phases: dict[str, dict[str, float]] = {
         "loss": {
             **always,
             "gradients": waiting,
@@ -105,15 +80,13 @@ RESTS = frozenset({"weights", "adapters", "optimiser"})  # items that stay where
 
 
 def _counted(
-    job: Job, phases: Mapping[Phase, Mapping[str, float]], constants: MemoryConstants
-) -> dict[Phase, dict[str, float]]:
+    job: Job, phases: Mapping[str, Mapping[str, float]], constants: MemoryConstants
+) -> dict[str, dict[str, float]]:
     """What the counter adds to what tensors take: memory that the allocator holds for other phases, gaps, the context.
 
     No counter shows more than the device has: an allocator that meets its end gives back what lies idle.
     """
-    found: dict[Phase, dict[str, float]] = {
-        phase: {name: value for name, value in items.items() if value > 0} for phase, items in phases.items()
-    }
+    found = {phase: {name: value for name, value in items.items() if value > 0} for phase, items in phases.items()}
     counter = job.software.counter
     if counter == "allocated":
         return found
@@ -122,8 +95,8 @@ def _counted(
     ragged = job.batch.longest is not None and job.batch.mean is not None and job.batch.mean < job.batch.longest
     gaps = constants.ragged if ragged else constants.scatter
     seen = {"device context": constants.context_bytes} if counter == "nvidia-smi" else {}
-    if counter == "nvidia-smi" and job.layout.num_devices > 1:
-        seen["collectives"] = constants.collective_bytes
+    if counter == "nvidia-smi":
+        seen["collectives"] = collective_bytes(job, constants)
     for items in found.values():
         allocated = sum(items.values())
         moving = sum(value for name, value in items.items() if name not in RESTS | {"gradients"})
@@ -134,12 +107,18 @@ def _counted(
     return found
 
 
+def collective_bytes(job: Job, constants: MemoryConstants = MEMORY) -> float:
+    """Buffers of the collective library: of each group that a device is in."""
+    layout = job.layout
+    return constants.collective_bytes * sum(degree > 1 for degree in (layout.dp, layout.tp, layout.pp, layout.cp))
+
+
 def _logits(job: Job, constants: MemoryConstants) -> float:
-    """Of the loss: whole in several copies, in one under a kernel that writes in place, or a chunk of an eighth."""
+    """Of the loss: in several copies, in one under a kernel that writes in place, or in 16 bits but for a chunk."""
     each = {
         "full": constants.logit_bytes,
         "kernel": constants.kernel_logit_bytes,
-        "chunked": 2.0 + constants.logit_bytes / 8,
+        "chunked": 2.2,
         "fused": 0.0,
     }[job.software.loss]
     return tokens(job) * job.architecture.vocab_size * each / job.layout.tp

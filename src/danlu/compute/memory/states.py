@@ -23,6 +23,7 @@ _GALORE_RANK = 128  # of the projection, where nobody tells: the optimiser's own
 _OWN_MODELS = ("torchtune", "litgpt", "megatron", "nemo", "torchtitan", "mlx", "llm-foundry", "xtuner")
 _PREPARE_NOTHING = ("accelerated", "unsloth", "llama-factory", "llamafactory")
 _PEFT_RAISES = 2024.5
+_FUSED_ADAM = 2025.6  # since then the default of Hugging Face's trainer
 _EIGHT_BIT = 2 * (1 + 4 / 256)  # both moments
 
 
@@ -70,10 +71,11 @@ def states(job: Job, stage: Stage) -> States:
     gradients = sizes[1] * (trained_dense / shards.gradients + trained_routed / shards.routed_gradients)
     updated = trained_dense / shards.states + trained_routed / shards.routed_states
     kept = updated * moment_bytes(job, sizes[0])
+    away = layout.offload and layout.sharding == "zero3"  # full sharding with offload keeps shards in the host's memory
     return States(
-        weights=stored,
+        weights=0.0 if away else stored,
         adapters=sizes[0] * trained_dense / shards.weights if job.tuning.adapted else 0.0,
-        gradients=gradients,
+        gradients=0.0 if away else gradients,
         optimiser=0.0 if layout.offload or job.savings.paged else kept,
         step=0.0 if layout.offload else updated * _temporary_bytes(job, sizes[0]),
     )
@@ -140,15 +142,18 @@ def moment_bytes(job: Job, weight_size: float) -> float:
 
 
 def _temporary_bytes(job: Job, weight_size: float) -> float:
-    """PyTorch's multi-tensor AdamW takes the root of all second moments at once; the fused kernels of pre-training take no copy.
+    """PyTorch's multi-tensor AdamW takes the root of all second moments at once; fused kernels take no copy.
 
     Masters beside 16-bit gradients ask for an fp32 copy of the gradients.
     """
     if job.savings.in_backward or job.savings.paged:
         return 0.0
+    name = job.software.framework.lower()
     if job.numerics.masters:
-        return 4.0 if SIZES[job.numerics.gradients] < 4 else 0.0
-    return weight_size if job.optimiser == "adamw" and job.tuning.method != "pretrain" else 0.0
+        exact = SIZES[job.numerics.gradients] >= 4
+        return 0.0 if exact else 4.0 if any(word in name for word in ("deepspeed", "megatron")) else 8.0
+    unfused = "litgpt" in name or (is_transformers(job) and job.software.year < _FUSED_ADAM)
+    return weight_size if job.optimiser == "adamw" and unfused else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,6 +145,9 @@ def numerics(row: Row, name: str) -> Numerics:
     half: Precision = "fp16" if compute == "fp16" else "bf16"
     if name == "llm-foundry" or (re.search(r"amp|mixed", cell) and "pure" not in cell):
         return Numerics(compute, "fp32", "fp32", False, half if "pure" in cell else None)
+    layouts = text_of(row, "parallelism")
+    if "autocast" in cell and "fsdp" in layouts and method(row) == "full":
+        return Numerics(compute, "fp32", "fp32", False)  # accelerate raises what FSDP trains
     if name == "megatron":
         return Numerics(compute, half, "fp32", True)
     if re.search(r"zero|deepspeed", text_of(row, "parallelism", "framework")):
@@ -228,6 +231,8 @@ def software(row: Row, name: str) -> Software:
     cell = text_of(row, "framework", "notes")
     attention = text_of(row, "attention")
     eager = re.search(r"\b(none|eager|unfused|vanilla|no|math)\b", attention) is not None
+    if not attention.strip() and name == "hf-trainer":
+        eager = _year(row, name) < _FUSED_BY_DEFAULT
     fused = re.search(r"foak|fast.kernels|liger|fused kernels", cell) and "not using" not in cell
     compiled = re.search(r"yes|true|\b1\b", text_of(row, "compile")) is not None
     return Software(
@@ -240,7 +245,10 @@ def software(row: Row, name: str) -> Software:
     )
 
 
-_BORN = {"llm-foundry": 2023.6, "litgpt": 2023.8, "xtuner": 2023.9, "unsloth": 2023.9, "ms-swift": 2023.9}
+_BORN = {"llm-foundry": 2023.4, "litgpt": 2023.8, "xtuner": 2023.9, "unsloth": 2023.9, "ms-swift": 2023.9}
+
+
+_FUSED_BY_DEFAULT = 2024.0  # Transformers 4.36 took PyTorch's fused attention unless told otherwise
 
 
 def _year(row: Row, name: str) -> float:

@@ -83,6 +83,8 @@ def numerics(row: Row, framework: str) -> Numerics:
     sharded = sharding(row)[0] == "zero3" and framework not in {"megatron", "deepspeed"}
     if compute == "fp32":
         return Numerics("fp32", "fp32", "fp32", False)
+    if framework == "internevo":  # its own sharded optimiser: fp32 masters, gradients as the weights are
+        return Numerics(compute, "bf16", "bf16", True)
     if sharded:
         reduced: Precision = "bf16" if "pure" in cell else "fp32"
         return Numerics(compute, "fp32", "fp32", False, reduced)

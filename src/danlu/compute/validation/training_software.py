@@ -28,6 +28,7 @@ _FRAMEWORKS: tuple[tuple[str, str, float], ...] = (
     (r"\bopt\b|metaseq|llama paper|fairscale", "fairscale", 2022.5),
 )
 _LOSSES: dict[str, Loss] = {"llm-foundry": "kernel"}  # FlashAttention's cross entropy is its default
+_COUNT_RESERVED = {"torchtitan", "torchtune"}  # what their own logs print
 _FUSED = {"megatron", "jax", "nanochat"}  # their layers come fused, without a compiler asked for
 
 
@@ -55,15 +56,15 @@ def software(row: Row, device: Device | None) -> Software:
         compiled=compiled,
         loss="fused" if re.search(r"fused (ce|loss|cross)|liger|cut.?cross", notes) else _LOSSES.get(name, "full"),
         hides_tp=(name == "megatron" and year >= 2023.5) or re.search(r"async.?tp|tp.?overlap", notes) is not None,
-        counter=_counter(notes),
+        counter=_counter(notes, name),
     )
 
 
-def _counter(notes: str) -> Counter:
-    """What memory was read from; reserved where nobody says, between the other two."""
-    if "smi" in notes:
-        return "nvidia-smi"
-    return "allocated" if re.search(r"\balloc|\bactive\b", notes) else "reserved"
+def _counter(notes: str, name: str) -> Counter:
+    """What memory was read from; whole GB that nobody explains are what nvidia-smi shows."""
+    if "reserved" in notes or name in _COUNT_RESERVED:
+        return "reserved"
+    return "allocated" if re.search(r"\balloc|\bactive\b", notes) else "nvidia-smi"
 
 
 def _dated(where: str) -> float | None:
