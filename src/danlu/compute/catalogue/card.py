@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from danlu.compute.catalogue.device import Device, Evidence, Precision
+from danlu.compute.catalogue.device import DEFAULT_REACH, Device, Evidence, Precision
 from danlu.compute.catalogue.prices import NO_PRICE, PRICES
 
 
 class Card(NamedTuple):
     """Dense TFLOP/s by precision (fp32 sums), GB, TB/s, GB/s one way by link and by network, W.
 
-    domain: devices that its links join. reach, reach8, reach4: share of the peak that large products reach in 16, 8 and
-    4 bits, measured. attention: share of the bf16 peak that today's fused attention kernels reach. tf32: "half" of bf16
-    on tensor cores, none on older ones.
+    domain: devices that its links join. reach, reach8, reach4: share of the peak that large products reach in 16, 8
+    and 4 bits, measured unless `evidence` says otherwise. attention: share of the bf16 peak that today's fused
+    attention kernels reach. tf32: where it is not half of bf16, as on tensor cores. per_node: devices of a server.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Card(NamedTuple):
     reach4: float | None = None
     attention: float = 0.35
     per_node: int = 8
-    evidence: Evidence = "published"
+    evidence: Evidence | None = None
     tf32: float | None = None
 
 
@@ -55,7 +55,9 @@ def device(card: Card, vendor: str, source: str, *, tensor: bool = False, accele
         "fp8": card.reach8,
         "fp4": card.reach4,
     }
-    measured = card.reach is not None
+    evidence = card.evidence or ("measured" if card.reach is not None else "published")
+    told = card.reach or DEFAULT_REACH
+    assumed = f"large products reach {told:.0%} of the {card.name}'s peak (not measured)"
     return Device(
         name=card.name,
         vendor=vendor,
@@ -74,6 +76,6 @@ def device(card: Card, vendor: str, source: str, *, tensor: bool = False, accele
         network_bytes_per_s=None if card.network is None else card.network * 1e9,
         devices_per_node=card.per_node,
         price=PRICES.get(card.name, NO_PRICE),
-        evidence="measured" if measured else card.evidence,
-        assumptions=() if measured else (f"large products reach 70% of the {card.name}'s peak (not measured)",),
+        evidence=evidence,
+        assumptions=() if evidence == "measured" else (assumed,),
     )

@@ -2,8 +2,9 @@
 
 Rates, memory, links: github.com/stas00/ml-engineering (compute/accelerator, network) and the vendor's data sheets; the
 export models (A800, H800, H20, L20) from their data sheets. Reach is measured (best and median of large products, the
-same repository). Attention: Dao 2023, arXiv 2307.08691 (Ampere, 0.6 of the peak forward); Shah et al. 2024, arXiv
-2407.08608 (Hopper, 0.6 and more; the second generation's kernels reach 0.35 there); cuDNN's on Blackwell alike.
+same repository); of H20 (few tensor cores for its memory), T4, L4 and A10 (few watts for theirs) it is assumed.
+Attention: Dao 2023, arXiv 2307.08691 (Ampere, 0.6 of the peak forward); Shah et al. 2024, arXiv 2407.08608 (Hopper, 0.6
+and more; the second generation's kernels reach 0.35 there); cuDNN's on Blackwell alike.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _CARDS = (
     Card("A800 SXM 80GB", 2022, 312, 19.5, None, None, 80, 2.0, 200, 8, 25, 400, 0.87, attention=_AMPERE),
     Card("A30", 2021, 165, 10.3, None, None, 24, 0.933, 31, 1, 12.5, 165, attention=_AMPERE),
     Card("A40", 2020, 149.7, 37.4, None, None, 48, 0.696, 31, 1, 12.5, 300, attention=_AMPERE),
-    Card("A10", 2021, 125, 31.2, None, None, 24, 0.6, 32, 1, None, 150, attention=_AMPERE),
+    Card("A10", 2021, 125, 31.2, None, None, 24, 0.6, 32, 1, None, 150, 0.55, evidence="published", attention=_AMPERE),
     Card("A10G", 2021, 70, 31.5, None, None, 24, 0.6, 32, 1, None, 150, attention=_AMPERE),
     Card("A16", 2021, 18, 4.5, None, None, 16, 0.2, 32, 1, None, 62, attention=_AMPERE),
     Card("A2", 2021, 18, 4.5, None, None, 16, 0.2, 16, 1, None, 60, attention=_AMPERE),
@@ -42,8 +43,42 @@ _CARDS = (
     Card("H200 NVL", 2024, 835, 60, 1671, None, 141, 4.8, 450, 4, 50, 600, attention=_HOPPER),
     Card("H800 SXM", 2023, 989, 67, 1979, None, 80, 3.35, 200, 8, 50, 700, 0.80, 0.71, attention=_HOPPER),
     Card("H800 PCIe", 2023, 756, 51, 1513, None, 80, 2.0, 63, 1, 25, 350, attention=_HOPPER),
-    Card("H20 96GB", 2024, 148, 44, 296, None, 96, 4.0, 450, 8, 50, 500, 0.92, 0.9, attention=_HOPPER),
-    Card("H20 141GB", 2025, 148, 44, 296, None, 141, 4.8, 450, 8, 50, 500, 0.92, 0.9, attention=_HOPPER),
+    Card(
+        "H20 96GB",
+        2024,
+        148,
+        44,
+        296,
+        None,
+        96,
+        4.0,
+        450,
+        8,
+        50,
+        400,
+        0.9,
+        0.9,
+        attention=_HOPPER,
+        evidence="published",
+    ),
+    Card(
+        "H20 141GB",
+        2025,
+        148,
+        44,
+        296,
+        None,
+        141,
+        4.8,
+        450,
+        8,
+        50,
+        400,
+        0.9,
+        0.9,
+        attention=_HOPPER,
+        evidence="published",
+    ),
     Card("GH200 96GB", 2023, 989, 67, 1979, None, 96, 4.0, 150, 4, 25, 700, 0.80, 0.71, attention=_HOPPER, per_node=4),
     Card(
         "GH200 144GB", 2024, 989, 67, 1979, None, 144, 4.9, 150, 4, 25, 700, 0.80, 0.71, attention=_HOPPER, per_node=4
@@ -59,13 +94,13 @@ _CARDS = (
     Card("L40S", 2023, 362, 91.6, 733, None, 48, 0.864, 32, 1, 50, 350, 0.62, attention=_AMPERE),
     Card("L40", 2022, 181, 90.5, 362, None, 48, 0.864, 32, 1, 25, 300, attention=_AMPERE),
     Card("L20", 2023, 119.5, 59.8, 239, None, 48, 0.864, 32, 1, 25, 275, attention=_AMPERE),
-    Card("L4", 2023, 121, 30.3, 242, None, 24, 0.3, 32, 1, None, 72, attention=_AMPERE),
+    Card("L4", 2023, 121, 30.3, 242, None, 24, 0.3, 32, 1, None, 72, 0.55, evidence="published", attention=_AMPERE),
     # fp16 only: they have no bf16
     Card("V100 SXM 32GB", 2018, 125, 15.7, None, None, 32, 0.9, 150, 8, 12.5, 300, attention=_OLD),
     Card("V100 SXM 16GB", 2017, 125, 15.7, None, None, 16, 0.9, 150, 8, 12.5, 300, attention=_OLD),
     Card("V100 PCIe 32GB", 2018, 112, 14, None, None, 32, 0.9, 16, 1, 12.5, 250, attention=_OLD),
     Card("V100 PCIe 16GB", 2017, 112, 14, None, None, 16, 0.9, 16, 1, 12.5, 250, attention=_OLD),
-    Card("T4", 2018, 65, 8.1, None, None, 16, 0.32, 16, 1, None, 70, attention=_OLD),
+    Card("T4", 2018, 65, 8.1, None, None, 16, 0.32, 16, 1, None, 70, 0.45, evidence="published", attention=_OLD),
 )
 
 # Too old to buy for training, still met in published runs.
