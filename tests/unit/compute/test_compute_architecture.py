@@ -136,6 +136,11 @@ def test_parameters_are_those_of_the_model_card_within_one_percent(name, billion
         ("Llama 4 Scout 17B-16E", "llama-4-scout"),
         ("bigcode/gpt_bigcode-santacoder", "santacoder-1.1b"),
         ("phi-1.5 1.3B", "phi-1.5-1.3b"),
+        ("OLMo-2-1124-13B-Instruct", "olmo-2-13b"),
+        ("internlm2_5-7b-chat", "internlm2-7b"),
+        ("qwen2.5:32b-instruct-q4_K_M", "qwen2.5-32b"),
+        ("unsloth/Llama-3.2-1B-Instruct-bnb-4bit", "llama-3.2-1b"),
+        ("nvidia/Llama-3_1-Nemotron-Ultra-253B-v1", "llama-3.1-nemotron-ultra-253b"),
     ],
 )
 def test_spelling_tuning_and_storage_do_not_matter(written, meant):

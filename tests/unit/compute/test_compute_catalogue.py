@@ -157,6 +157,7 @@ def test_a_power_limit_memory_and_bandwidth_of_a_cell_count():
     assert cluster_of("H100 2.4TB/s", 8).device.memory_bytes_per_s == 2.4e12
     few, all_cores = (cluster_of(f"Apple M3 Ultra 256GB ({n} GPU cores)").device for n in (60, 80))
     assert few.peaks["bf16"] == pytest.approx(0.75 * all_cores.peaks["bf16"])
+    assert cluster_of("GH200 480GB").device.memory_bytes == 96e9  # 480 GB are its host's
     limited = cluster_of("48 GB GPU (A100 80GB limited)").device
     assert limited.memory_bytes == 48e9
     assert limited.peaks == CATALOGUE["A100 SXM 80GB"].peaks

@@ -126,7 +126,7 @@ ALIASES: Mapping[str, str] = {
     "phi-3-medium-14b": "phi-3-medium",
     "phi-3.5-moe-42b": "phi-3.5-moe, phi-3.5-16x3.8b, phi-3.5",
     "phi-4-14b": "phi-4, phi-4-plus, phi-4-reasoning-plus",
-    "phi-4-mini-3.8b": "phi-4-mini, phi-4-mini-flash",
+    "phi-4-mini-3.8b": "phi-4-mini, phi-4-mini-flash, phi-4-multimodal",
     "gemma-2b": "gemma-1.1-2b, codegemma-2b",
     "gemma-7b": "gemma-1.1-7b, codegemma-7b",
     "gemma-3-4b": "medgemma-4b",

@@ -19,7 +19,9 @@ _STORED = re.compile(
     r"i?q\d+(?:[_-](?:[kmsl0-9]|xl|xs|xxs|nl)+)*|\d+\s?-?bits?(?:-[0-9a-z]*x[0-9a-z]*)?|\d?x?awq|gptq|gguf|ggml|hqq|aqlm|"
     r"exl\d|bnb|nf4|ud|mlx|turboquant|dequantized|kv|qat|dwq)(?![a-z0-9])"
 )
-_DATE = re.compile(r"(?<![0-9a-z.])(?:20\d\d-?\d\d-?\d\d|2[3-7][01]\d|0[1-9][0-3]\d|v0\.\d|hf|v?\d+k)(?![0-9a-z.])")
+_DATE = re.compile(
+    r"(?<![0-9a-z.])(?:20\d\d-?\d\d-?\d\d|2[3-7][01]\d|0[1-9][0-3]\d|1[0-2][0-3]\d|v0\.\d|hf|v?\d+k)(?![0-9a-z.])"
+)
 _WORDS = frozenset(
     "instruct chat it base hf sft dpo rlhf rl pretrain pretrained preview exp meta nvidia amd thinking reasoning "
     "instruction tuned math coder ep turbo terminus speciale prover embedding reranker guard dense model "
@@ -78,7 +80,7 @@ def _index() -> dict[tuple[str, ...], str]:
 def _plain(name: str) -> str:
     """Lower case, without organisation, remarks in brackets, storage and dates, dashes in place of blanks."""
     text = re.sub(r"[(\[].*?[)\]]", " ", name.lower()).strip().split("/")[-1]
-    text = re.sub(r"(?<=[-_ ]\d)_(?=\d)|(?<=qwen\d)_(?=\d-)", ".", text)  # qwen-1_8b, qwen2_5-7b
+    text = re.sub(r"(?<=[-_ ]\d)_(?=\d)|(?<=[a-z]\d)_(?=\d-)", ".", text)  # qwen-1_8b, qwen2_5-7b
     text = re.sub(r"[\s_:,|]+", "-", text)
     text = _STORED.sub("", text)
     return _DATE.sub("", text).strip("-")

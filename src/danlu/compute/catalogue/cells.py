@@ -73,8 +73,12 @@ def _changed(device: Device, text: str) -> Device:
         if re.search(r"\[cpu\]|cpu[- ]only", lower):
             device = _host(device)
     memory = _MEMORY.search(text)
-    if memory and _differs(float(memory[1]) * 1e9, device.memory_bytes, 0.06):
-        device = replace(device, memory_bytes=float(memory[1]) * 1e9)
+    told = float(memory[1]) * 1e9 if memory else device.memory_bytes
+    beside = (
+        told > 2 * device.memory_bytes and device.kind != "cpu" and device.vendor != "Apple"
+    )  # the host's: GH200 480GB
+    if _differs(told, device.memory_bytes, 0.06) and not beside:
+        device = replace(device, memory_bytes=told)
     bandwidth = _BANDWIDTH.search(text)
     if bandwidth and _differs(float(bandwidth[1]) * 1e12, device.memory_bytes_per_s, 0.02):
         device = replace(device, memory_bytes_per_s=float(bandwidth[1]) * 1e12)
