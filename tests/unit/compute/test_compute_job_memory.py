@@ -27,9 +27,10 @@ HF = Software("hf-trainer", year=2024.5)
 
 
 FULL = Tuning("full")
+ALONE = Layout()
 
 
-def job(shape=LLAMA, *, seq=4096, micro=2, layout=Layout(), tuning=FULL, **rest):
+def job(shape=LLAMA, *, seq=4096, micro=2, layout=ALONE, tuning=FULL, **rest):
     rest = {"recompute": "full", "software": HF, "numerics": HALF} | rest
     return Job(
         shape,

@@ -19,13 +19,13 @@ class MemoryConstants:
     workspace_bytes: of the matrix-product library, inside the allocator.
     """
 
-    logit_bytes: float = 13.0
-    kernel_logit_bytes: float = 8.0
-    unshared: float = 0.9
+    logit_bytes: float = 12.2
+    kernel_logit_bytes: float = 7.5
+    unshared: float = 0.95
     scatter: float = 0.1
-    ragged: float = 0.8
-    context_bytes: float = 0.6e9
-    collective_bytes: float = 1.5e9
+    ragged: float = 1.0
+    context_bytes: float = 0.65e9
+    collective_bytes: float = 2.0e9
     workspace_bytes: float = 0.1e9
 
 

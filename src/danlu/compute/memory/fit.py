@@ -80,15 +80,17 @@ def remedies(job: Job, constants: MemoryConstants = MEMORY) -> tuple[str, ...]:
     found = [f"{words}: fits, {needed / 1e9:.1f} GB" for words, needed in tried if needed <= usable]
     context = max_context(job, constants)
     if _LEAST_TOKENS <= context < job.batch.seq_len:
-        length = context // 128 * 128 or context
+        length = context // 128 * 128
         found.append(f"rows of {length:,} tokens in place of {job.batch.seq_len:,}: fits")
-    if found:
+    if any(needed <= usable for _, needed in tried):
         return tuple(found[:_SHOWN])
-    together = _all_changes(job)
-    needed = needed_bytes(together[1], constants)
-    if needed <= usable:
-        return (f"{together[0]}, together: fits, {needed / 1e9:.1f} GB", *_cards(job, constants))
-    return _cards(job, constants) or ("no card of the catalogue holds it; take a smaller model or more devices",)
+    for words, changed in _together(job):
+        needed = needed_bytes(changed, constants)
+        if needed <= usable:
+            found.append(f"{words}, together: fits, {needed / 1e9:.1f} GB")
+            break
+    found.extend(_cards(job, constants))
+    return tuple(found) or ("no card of the catalogue holds it; take a smaller model or more devices",)
 
 
 def _cards(job: Job, constants: MemoryConstants) -> tuple[str, ...]:
@@ -141,21 +143,26 @@ def _changes(job: Job) -> Iterator[tuple[str, Job]]:
 
 
 def _adapted(job: Job, quant: str) -> Job:
+    """Adapters on all linear matrices over a base as stored that way."""
     method = job.tuning.method
-    if method == "full":
+    if method in {"full", "lora"}:
         method = "lora" if quant == "none" else "qlora"
     tuning = replace(job.tuning, method=method, adapter=True, targets=(), quant="nf4" if quant == "nf4" else "none")
     return replace(job, tuning=tuning, numerics=replace(job.numerics, weights="bf16", masters=False))
 
 
-def _all_changes(job: Job) -> tuple[str, Job]:
-    """Every change that keeps the method, one upon the other."""
-    words: list[str] = []
-    changed = job
-    for _ in range(8):
+def _together(job: Job) -> Iterator[tuple[str, Job]]:
+    """Every change that keeps the method, one upon the other; then the same for a 4-bit base with adapters."""
+    yield _heaped(job, ())
+    if job.tuning.quant == "none" and job.tuning.method != "pretrain":
+        yield _heaped(_adapted(job, "nf4"), ("QLoRA",))
+
+
+def _heaped(job: Job, before: tuple[str, ...]) -> tuple[str, Job]:
+    words, changed = list(before), job
+    while True:
         step = next(((w, j) for w, j in _changes(changed) if w not in words and " in place of " not in w), None)
         if step is None:
-            break
+            return ", ".join(words), changed
         words.append(step[0])
         changed = step[1]
-    return ", ".join(words), changed

@@ -26,6 +26,9 @@ from danlu.errors import RecipeError
 
 HEADER = frozenset({"id", "method", "quant", "packed", "micro_batch", "grad_accum", "peak_memory_gb_per_gpu"})
 _KNOWABLE_CAP = 8192.0  # a longer one says that rows are long, and not how long
+_CAP = 2048.0  # tokens of a row where nobody tells: what most fine-tuners cut at unless told otherwise
+_CAPS = {"galore": 256.0}  # the same, of scripts with a default of their own (torchrun_main.py)
+_MICRO = {"axolotl": 1, "litgpt": 1}  # rows of a micro-batch where nobody tells; others' own examples set 2
 _DROPS_LONG_ROWS = ("ms-swift",)  # its truncation_strategy is "delete" unless told
 _ITERATES_MICRO = {"litgpt", "torchtune"}
 _EVALUATION = 0.15  # of LitGPT's runs, whose hours include validation: a forward pass over 100 batches now and then
@@ -105,12 +108,13 @@ class _Reading:
             raise RecipeError(f"method {row.get('method')!r} of {row.get('model')!r} is not one that is planned.")
         count = whole(row.get("n_gpus")) or 1
         name = cells.framework(row)
-        micro = whole(row.get("micro_batch")) or 1
+        micro = whole(row.get("micro_batch")) or _MICRO.get(name, 2)
         layout = cells.layout(row, count)
         together = re.search(r"global_batch_size\D{0,3}(\d+)", row.get("notes") or "")
         told = whole(row.get("seq_len"))
         known = of_dataset(text_of(row, "dataset"))
-        cap = float(told or (known.longest if known else 2048))
+        usual = _CAPS.get(text_of(row, "framework").split(" ")[0], _CAP)
+        cap = float(told or min(known.longest if known else usual, usual))
         dropped = any(word in text_of(row, "framework") for word in _DROPS_LONG_ROWS)
         lengths = None if known is None else known.kept(told) if dropped else known.cut(told)
         accumulated = whole(row.get("grad_accum")) or _accumulated(row, lengths, micro)

@@ -107,12 +107,12 @@ def optimiser(row: Row) -> Optimiser:
     """What updates the weights; AdamW where the cell is silent."""
     cell = text_of(row, "optimiser", "optimizer")
     for word, found in (
+        ("galore", "galore"),
         ("muon", "muon"),
         ("8bit", "adamw8bit"),
         ("8-bit", "adamw8bit"),
         ("adafactor", "adafactor"),
         ("lion", "lion"),
-        ("galore", "galore"),
         ("sgd", "sgd"),
     ):
         if word in cell:
