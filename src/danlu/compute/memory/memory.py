@@ -89,6 +89,7 @@ def _of_stage(job: Job, stage: Stage, constants: MemoryConstants) -> Memory:
     return Memory(_counted(job, phases, constants))
 
 
+_BINARY = 1.05  # bytes of a device's memory over its nominal ones: makers' GB are 2^30, less what the driver keeps
 RESTS = frozenset({"weights", "adapters", "optimiser"})  # items that stay where they are from step to step
 
 
@@ -113,7 +114,7 @@ def _counted(
         allocated = sum(items.values())
         moving = sum(value for name, value in items.items() if name not in RESTS | {"gradients"})
         held_back = constants.unshared * (sum(highest.values()) - allocated) + gaps * moving
-        room = job.cluster.device.memory_bytes - allocated - sum(seen.values())
+        room = _BINARY * job.cluster.device.memory_bytes - allocated - sum(seen.values())
         items["held by the allocator"] = max(0.0, min(held_back, room))
         items.update(seen)
     return found
