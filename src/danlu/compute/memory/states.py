@@ -151,7 +151,10 @@ def _temporary_bytes(job: Job, weight_size: float) -> float:
     name = job.software.framework.lower()
     if job.numerics.masters:
         exact = SIZES[job.numerics.gradients] >= 4
-        return 0.0 if exact else 4.0 if any(word in name for word in ("deepspeed", "megatron")) else 8.0
+        deepspeed = is_transformers(job) or any(word in name for word in ("deepspeed", "megatron"))
+        if exact or (deepspeed and job.layout.sharding == "zero3"):
+            return 0.0  # the latter works through sub-groups of 1e9 parameters
+        return 4.0 if deepspeed else 8.0
     unfused = "litgpt" in name or (is_transformers(job) and job.software.year < _FUSED_ADAM)
     return weight_size if job.optimiser == "adamw" and unfused else 0.0
 

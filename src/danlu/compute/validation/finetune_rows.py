@@ -134,7 +134,8 @@ class _Reading:
         )
 
     def _job(self, cluster: Cluster, sequences: int, tokens: float) -> Job:
-        padding_free = "padding-free" in text_of(self.row, "packed") or "padding_free" in text_of(self.row, "notes")
+        packing, kind, notes = (text_of(self.row, column) for column in ("packed", "framework", "notes"))
+        padding_free = "padding-free" in packing or "padding_free" in notes or "megatron-swift" in kind
         longest = min(self.cap, self.lengths.longest) if self.lengths and not _packed(self.row) else self.cap
         return Job(
             architecture=self.architecture,
@@ -145,7 +146,7 @@ class _Reading:
                 micro=self.micro,
                 longest=longest,
                 mean=tokens,
-                document=tokens if padding_free else None,
+                document=tokens if padding_free and not _packed(self.row) else None,
             ),
             layout=self.layout,
             tuning=cells.tuning(self.row),
