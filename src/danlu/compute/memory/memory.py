@@ -35,7 +35,7 @@ def estimate(job: Job, constants: MemoryConstants = MEMORY) -> Estimate:
 def _sigma(job: Job) -> float:
     """Of log(actual / predicted) over publishers: what tensors take is known best, a mixture's allocator least."""
     if job.tuning.method == "pretrain":
-        return 0.12
+        return 0.17
     if job.architecture.experts is not None:
         return 0.35
     if job.software.counter == "allocated":
