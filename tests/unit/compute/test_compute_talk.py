@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from danlu.compute.answer import plan
 from danlu.compute.catalogue import CATALOGUE, Cluster, find
 from danlu.compute.economics.compare import compare, warning
 from danlu.compute.economics.money import Prices, cost_behind, own
@@ -22,6 +23,12 @@ def test_faster_links():
     assert (slow, fast) == (pytest.approx(5.51, abs=0.01), pytest.approx(2.76, abs=0.01))
     assert step_s(10, fast, 0.4) / step_s(10, slow, 0.4) == pytest.approx(0.87, abs=0.01)
     assert step_s(10, fast, 0.8) == step_s(10, slow, 0.8)
+
+
+def test_faster_links_never_slow_a_planned_step():
+    """70B on 512 H100 in the best layout of each: most of the network hides behind arithmetic."""
+    slow, fast = (plan("llama-3.1-70b", "512xH100", {"tokens": "2T", "network": at}) for at in ("400Gb/s", "800Gb/s"))
+    assert 0.8 < fast.step.value / slow.step.value <= 1
 
 
 def test_an_nvl72_rack_links_each_gpu_at_1_8_terabytes_a_second():
