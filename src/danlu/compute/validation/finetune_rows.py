@@ -62,18 +62,27 @@ def _case(row: Row, target: Target) -> Case:
 
 
 def _judges(row: Row, target: Target) -> tuple[bool, str]:
+    """Whether the row's figure was measured, and means one thing; else why not."""
     status, notes = text_of(row, "status").strip(), text_of(row, "notes")
-    if re.search(r"estimate|analytic|quoted|projected", status):
-        return False, f"the source calls it {status}"
-    if target == "finetune_memory" and re.search(r"capacity bound|largest that fits|card size", notes):
-        return False, "a capacity, not a measured peak"
-    if target == "finetune_step_time" and re.search(r"extrapolat", notes):
-        return False, "extrapolated from a short run"
-    if "reported" in status and not (row.get("micro_batch") and row.get("seq_len")):
-        return False, "a figure out of a thread, without batch or length"
-    if "warming up" in notes and target == "finetune_step_time":
-        return False, "the run was still warming up"
-    return True, ""
+    timed = target == "finetune_step_time"
+    bound = re.search(r"capacity bound|largest that fits|card size", notes) is not None
+    whole_settings = bool(row.get("micro_batch") and row.get("seq_len"))
+    aside = (
+        (re.search(r"estimate|analytic|quoted|projected", status), f"the source calls it {status}"),
+        (not timed and bound, "a capacity, not a measured peak"),
+        (timed and "extrapolat" in notes, "extrapolated from a short run"),
+        ("reported" in status and not whole_settings, "a figure out of a thread, without batch or length"),
+        (timed and "warming up" in notes, "the run was still warming up"),
+        (timed and _is_ambiguous(row), "whether its tokens a second are of one device or of all is not told"),
+    )
+    why = next((reason for found, reason in aside if found), "")
+    return not why, why
+
+
+def _is_ambiguous(row: Row) -> bool:
+    only = number(row.get("tokens_per_s")) is not None and number(row.get("s_per_iter")) is None
+    untold = not text_of(row, "tokens_per_s_unit").strip() and "unit not stated" in text_of(row, "notes")
+    return only and untold and (whole(row.get("n_gpus")) or 1) > 1
 
 
 def _rate(row: Row) -> float | None:
