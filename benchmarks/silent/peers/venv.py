@@ -1,6 +1,6 @@
 """Environments of the peers: an interpreter that someone names, or one that pip fills in a cache folder.
 
-`DANLU_PEER_TRL=/path/to/python` (LLAMAFACTORY, AXOLOTL) names an existing one.
+`DANLU_PEER_TRL=/path/to/python` (LLAMAFACTORY, AXOLOTL, LLM_ANALYSIS) names an existing one.
 """
 
 import json
@@ -11,10 +11,18 @@ from pathlib import Path
 
 CACHE = Path.home() / ".cache" / "danlu" / "benchmarks"
 TORCH = "torch==2.13.0"
-PINNED = {
-    "trl": ["trl==1.16.0", "transformers==5.24.0", "peft==0.21.2", "accelerate==1.15.0", "datasets==5.2.0"],
-    "llamafactory": ["llamafactory==0.9.5", "transformers==5.6.0", "peft==0.18.1", "trl==0.24.0", "datasets==4.0.0"],
-    "axolotl": ["axolotl==0.19.0", "transformers==5.16.1", "peft==0.20.0", "trl==1.9.0", "datasets==4.8.4"],
+PINNED = {  # the peer itself first
+    "trl": ["trl==1.16.0", TORCH, "transformers==5.24.0", "peft==0.21.2", "accelerate==1.15.0", "datasets==5.2.0"],
+    "llamafactory": [
+        "llamafactory==0.9.5",
+        TORCH,
+        "transformers==5.6.0",
+        "peft==0.18.1",
+        "trl==0.24.0",
+        "datasets==4.0.0",
+    ],
+    "axolotl": ["axolotl==0.19.0", TORCH, "transformers==5.16.1", "peft==0.20.0", "trl==1.9.0", "datasets==4.8.4"],
+    "llm_analysis": ["llm-analysis==0.2.2"],
 }
 VERSIONS = """
 import json, sys
@@ -39,19 +47,20 @@ def python_of(peer):
         return Path(named)
     folder = CACHE / f"venv-{peer}"
     python, done = folder / "bin" / "python", folder / "installed.json"
-    if not done.exists() or json.loads(done.read_text()) != [TORCH, *PINNED[peer]]:
+    if not done.exists() or json.loads(done.read_text()) != PINNED[peer]:
         _call([sys.executable, "-m", "venv", "--clear", str(folder)], "venv")
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        _call([*pip, TORCH], "pip")  # first, so that a peer's wish for another build of torch is seen to be met
-        _call([*pip, TORCH, *PINNED[peer]], "pip")
+        if TORCH in PINNED[peer]:
+            _call([*pip, TORCH], "pip")  # first, so that a peer's wish for another build of torch is seen to be met
+        _call([*pip, *PINNED[peer]], "pip")
         _leave_out_cuda_parts(folder, python)
-        done.write_text(json.dumps([TORCH, *PINNED[peer]]))
+        done.write_text(json.dumps(PINNED[peer]))
     return python
 
 
 def versions_of(peer, python):
     """Versions of the peer and of what it is pinned with, asked of its own environment."""
-    names = ["torch", *(pin.split("==")[0] for pin in PINNED[peer])]
+    names = [pin.split("==")[0] for pin in PINNED[peer]]
     ran = _call([str(python), "-c", VERSIONS, *names], "python")
     return json.loads(ran.stdout)
 

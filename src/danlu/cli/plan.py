@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.console import Console
 
 from danlu.cli.planned.asking import Asked, command
 from danlu.compute.catalogue import Cluster
+from danlu.compute.question import Question
 from danlu.compute.settings import pairs
 from danlu.errors import RecipeError
 
 
 def _answer(asked: Asked, told: Mapping[str, str]) -> None:
     words = asked.words or []
+    if asked.predictions and not asked.validate:
+        raise RecipeError("--predictions says where --validate FILE.csv writes to: add --validate.")
+    if asked.validate:
+        from danlu.cli.planned.validate import validate
+
+        validate(asked.validate, asked.predictions, as_json=asked.as_json)
+        return
     if words and "=" not in words[0]:
         _of_recipe(Path(words[0]), words[1:], asked, told)
         return
     settings = {**told, **pairs(words)}
     model, hardware = settings.pop("model", asked.model), settings.pop("hardware", asked.hardware)
+    if asked.probe:
+        raise RecipeError(
+            "--probe times a recipe on this machine: name one, as in danlu plan recipes/tutor.yaml --probe."
+        )
     if model is None or hardware is None:
         missing = "--model llama-3.1-8b" if model is None else '--hardware "RTX 4090" (or 512xH100, or auto)'
         raise RecipeError(f"a plan needs a recipe, or a model and hardware: add {missing}.")
@@ -32,14 +45,18 @@ plan = command(_answer)
 
 
 def _of_flags(model: str, hardware: str, settings: Mapping[str, str], asked: Asked) -> None:
-    from danlu.compute.answer import plan as answer
+    from danlu.compute.answer import answer, ask
 
     console = Console(highlight=False)
     devices = _devices(hardware)
     if asked.sweep:
         _swept(model, devices, settings, asked)
         return
-    found = answer(model, devices, settings, compare=asked.compare)
+    question = ask(model, devices, settings)
+    if question.served is not None and question.served.alone:
+        _served(question, asked)
+        return
+    found = answer(question, compare=asked.compare)
     described = found.to_json()
     if asked.html:
         from danlu.artefact import write_text
@@ -55,6 +72,17 @@ def _of_flags(model: str, hardware: str, settings: Mapping[str, str], asked: Ask
     show(described, console)
     if asked.html:
         console.print(f"\nWrote {asked.html}")
+
+
+def _served(question: Question, asked: Asked) -> None:
+    from danlu.cli.planned.serving import show
+    from danlu.compute.answer import deployment
+
+    described = deployment(question).to_json()
+    if asked.as_json:
+        typer.echo(json.dumps(described, ensure_ascii=False))
+    else:
+        show(described, Console(highlight=False))
 
 
 def _swept(model: str, devices: str | Cluster, settings: Mapping[str, str], asked: Asked) -> None:
@@ -81,16 +109,24 @@ def _of_recipe(recipe: Path, overrides: Sequence[str], asked: Asked, told: Mappi
     from danlu.cli.planned.recipe import show
     from danlu.recipe import load
     from danlu.run.planning import base_to_plan, device_of, past_runs, plan_recipe
+    from danlu.run.probe import probe, stored
     from danlu.run.settle import fit_to_text
 
     if told or asked.model or asked.sweep or asked.compare or asked.html:
         raise RecipeError(f"{recipe}: a recipe is planned as it stands; change it by key=value, as training.epochs=2.")
     written = [*overrides, *([f"hardware={asked.hardware}"] if asked.hardware else [])]
     settled = fit_to_text(load(recipe, written), recipe.parent)
+    measured = probe(settled, recipe.parent, _probing(asked)) if asked.probe else stored(settled, recipe.parent)
     with base_to_plan(settled, recipe.parent) as (base, renderer):
         history = past_runs(device_of(settled).name)
-        made = plan_recipe(settled, root=recipe.parent, base=base, renderer=renderer, history=history)
+        made = plan_recipe(settled, root=recipe.parent, base=base, renderer=renderer, history=history, probe=measured)
     if asked.as_json:
         typer.echo(json.dumps(made.to_json()))
     else:
         show(made, Console(highlight=False))
+
+
+def _probing(asked: Asked) -> Callable[[str, Mapping[str, Any]], None]:
+    """Says on standard error what is being timed."""
+    console = Console(stderr=True, highlight=False, quiet=asked.as_json)
+    return lambda _event, fields: console.print(f"probing: {fields.get('what', '')}", style="dim")

@@ -9,11 +9,13 @@ from typing import Any
 from danlu.compute import architecture, judging
 from danlu.compute.architecture import Architecture
 from danlu.compute.catalogue import Cluster
+from danlu.compute.deployment import Deployment, deploy
 from danlu.compute.elsewhere import alternatives
 from danlu.compute.estimate import Estimate
 from danlu.compute.job import Job
 from danlu.compute.judging import Needed
-from danlu.compute.question import Question
+from danlu.compute.memory.fit import remedies
+from danlu.compute.question import Question, Served
 from danlu.compute.search import KEPT, Candidate, Found, search, why
 from danlu.compute.utilisation import Utilisation, by_precision
 from danlu.compute.words import duration, interval
@@ -37,6 +39,7 @@ class Answer:
     bottleneck: str
     relief: tuple[tuple[str, float], ...] = ()
     remedies: tuple[str, ...] = ()
+    served: Deployment | None = None
     elsewhere: tuple[Mapping[str, Any], ...] = ()
 
     @property
@@ -65,7 +68,7 @@ class Answer:
         each = " a device" if self.job.cluster.num_devices > 1 else ""
         needs, held = (f"{x / 1e9:.1f}" for x in (self.memory.bytes.value, self.job.cluster.device.memory_bytes))
         if not self.fits:
-            way = f" {self.remedies[0]}." if self.remedies else ""
+            way = f" {self.remedies[0][0].upper()}{self.remedies[0][1:]}." if self.remedies else ""
             return f"Does not fit: needs {needs} of {held} GB{each}.{way}"
         takes = f"{duration(self.time.value)} ({interval(self.time.low, self.time.high)})"
         return f"Fits: {needs} of {held} GB{each}. Takes {takes}."
@@ -109,6 +112,7 @@ class Answer:
             "bottleneck": self.bottleneck,
             "relief": [{"change": words, "saves": share} for words, share in self.relief],
             "training": {"tokens": self.question.tokens, "steps": self.num_steps, "time_s": asdict(self.time)},
+            "serving": None if self.served is None else self.served.to_json(),
             "elsewhere": [dict(row) for row in self.elsewhere],
             "assumptions": [*self.question.assumed, *job.cluster.device.assumptions],
         }
@@ -192,16 +196,21 @@ def plan(
 ) -> Answer:
     """Answer a question: `plan("llama-3.1-8b", "RTX 4090", {"method": "qlora", "seq_len": "8k"})`.
 
-    settings: those of `danlu plan --help`, as numbers or as people write them. Raises RecipeError with the nearest
-    valid value for what is unknown or cannot be.
+    settings: those of `danlu plan --help`, as numbers or as people write them. compare: on other hardware too. Raises
+    RecipeError with the nearest valid value for what is unknown or cannot be.
     """
-    shape = architecture.find(model) if isinstance(model, str) else model
-    question = Question.of(shape, hardware, settings or {})
-    made = answer(question)
-    if not compare:
-        return made
-    others = alternatives(question, _best)
-    return replace(made, elsewhere=tuple(other.to_json(made.job, made.found.best.row_s) for other in others))
+    return answer(ask(model, hardware, settings or {}), compare=compare)
+
+
+def ask(model: str | Architecture, hardware: str | Cluster, settings: Mapping[str, Any]) -> Question:
+    """A question from a model's name, hardware and settings as people write them. Raises RecipeError."""
+    return Question.of(architecture.find(model) if isinstance(model, str) else model, hardware, settings)
+
+
+def deployment(question: Question) -> Deployment:
+    """How the question's model is best served on its hardware. Raises RecipeError for a format that is not known."""
+    served = question.served or Served()
+    return deploy(question, served, usd_per_device_h=question.cluster.device.price.rent_usd_h)
 
 
 def _best(question: Question) -> tuple[float | None, float]:
@@ -210,8 +219,8 @@ def _best(question: Question) -> tuple[float | None, float]:
     return (best.row_s if best.fits else None), best.memory_bytes
 
 
-def answer(question: Question, *, kept: int = KEPT) -> Answer:
-    """The answer to a question that stands. kept: layouts whose variants the search tries."""
+def answer(question: Question, *, kept: int = KEPT, compare: bool = False) -> Answer:
+    """The answer to a question that stands. kept: layouts whose variants the search tries. compare: elsewhere too."""
     found = search(question, judging.RULES, kept=kept)
     job = found.best.job
     step = judging.step_interval(job)
@@ -224,7 +233,9 @@ def answer(question: Question, *, kept: int = KEPT) -> Answer:
         used=Utilisation.of(job, step.value),
         bottleneck=bottleneck,
         relief=tuple(relief[:_RELIEFS]),
-        remedies=() if found.best.fits else judging.remedies(job),
+        remedies=() if found.best.fits else remedies(job),
+        served=None if question.served is None else deployment(question),
+        elsewhere=tuple(o.to_json(job, found.best.row_s) for o in alternatives(question, _best)) if compare else (),
     )
 
 

@@ -10,6 +10,7 @@ from danlu.compute.estimate import Estimate
 from danlu.compute.job import Job
 from danlu.compute.memory import estimate as memory_estimate
 from danlu.compute.memory import memory
+from danlu.compute.memory.fit import needed_bytes
 from danlu.compute.question import TRAINS_WHOLE
 from danlu.compute.relief import Bounds
 from danlu.compute.search import Pace, Rules
@@ -60,20 +61,10 @@ def bounds(job: Job, roomy_s: float | None) -> tuple[str, list[tuple[str, float]
     return bottleneck(step_time(job)), saved
 
 
-def needed(job: Job) -> float:
-    """Bytes of the fullest device."""
-    return memory(job).peak_bytes
-
-
 def memory_interval(job: Job) -> Needed:
-    """The same with its interval, by item."""
+    """Bytes of the fullest device with their interval, by item, as the job's counter shows them."""
     found = memory(job)
     return Needed(memory_estimate(job), found.items, found.peak_phase)
 
 
-def remedies(job: Job) -> tuple[str, ...]:
-    """Changes that make a job fit, in words."""
-    return ()
-
-
-RULES = Rules(needed, pace)
+RULES = Rules(needed_bytes, pace)

@@ -55,12 +55,19 @@ class Degrees:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A load: tokens of a prompt and of a reply, requests a second (None: closed loop), requests at a time."""
+    """A load: tokens of a prompt and of a reply; requests a second, or else clients who wait for their answers.
+
+    weights, cache: formats as people spell them. alone: nothing is trained, serving is all that was asked.
+    """
 
     isl: int = 1024
     osl: int = 256
     rate: float | None = None
     concurrency: int | None = None
+    weights: str = "bf16"
+    cache: str = "bf16"
+    engine: str = "vllm"
+    alone: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,12 +240,12 @@ def _software(words: Mapping[str, str], method: Method) -> Software:
         attention=cast(Any, _one_of(words, "attention", ("flash", "eager"), "flash")),
         compiled=flag("compiled", words["compiled"]) if "compiled" in words else pretrains,
         loss=cast(Loss, _one_of(words, "loss", get_args(Loss), "full")),
-        counter=cast(Counter, _one_of(words, "counter", get_args(Counter), "reserved")),
+        counter=cast(Counter, _one_of(words, "counter", get_args(Counter), "nvidia-smi")),
     )
 
 
 def _served(words: Mapping[str, str]) -> Served | None:
-    if not any(key in words for key in ("serve", "isl", "osl", "rate", "concurrency")):
+    if not any(settings.EVERY[key].group == "serving" for key in words):
         return None
     if "serve" in words and not flag("serve", words["serve"]):
         return None
@@ -247,6 +254,10 @@ def _served(words: Mapping[str, str]) -> Served | None:
         osl=whole("osl", words.get("osl", "256"), binary=True),
         rate=amount("rate", words["rate"], least=1e-6) if "rate" in words else None,
         concurrency=whole("concurrency", words["concurrency"]) if "concurrency" in words else None,
+        weights=words.get("serve_weights", "bf16"),
+        cache=_one_of(words, "serve_cache", ("bf16", "fp16", "fp8", "fp32"), "bf16"),
+        engine=words.get("engine", "vllm"),
+        alone=not any(settings.EVERY[key].group in {"work", "tuning"} for key in words),
     )
 
 

@@ -42,7 +42,7 @@ KEYS: Mapping[str, Setting] = {
     "attention": Setting("software", "flash or eager"),
     "compiled": Setting("software", "torch.compile or fused kernels: true, false"),
     "loss": Setting("software", "full logits in fp32, chunked, or fused (never whole)"),
-    "counter": Setting("software", "memory as allocated, reserved or nvidia-smi shows it; reserved"),
+    "counter": Setting("software", "memory as allocated, reserved or nvidia-smi shows it; the last"),
     "tp": Setting("layout", "tensor parallel; searched, as what follows"),
     "pp": Setting("layout", "pipeline stages"),
     "cp": Setting("layout", "context parallel"),
@@ -62,7 +62,10 @@ KEYS: Mapping[str, Setting] = {
     "isl": Setting("serving", "tokens of a prompt; 1k"),
     "osl": Setting("serving", "tokens of a reply; 256"),
     "rate": Setting("serving", "requests a second; without it, a closed loop"),
-    "concurrency": Setting("serving", "requests at a time; as many as memory holds"),
+    "concurrency": Setting("serving", "clients, each of whom waits for its answer; 32"),
+    "serve_weights": Setting("serving", "bf16, fp8, nvfp4, int4, q4_k, …; bf16"),
+    "serve_cache": Setting("serving", "precision of keys and values: bf16, fp8; bf16"),
+    "engine": Setting("serving", "vllm, sglang, tensorrt-llm, transformers, llama.cpp; vllm"),
 }
 ECONOMY: Mapping[str, Setting] = {}
 EVERY: Mapping[str, Setting] = {**KEYS, **ECONOMY}

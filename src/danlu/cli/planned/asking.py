@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
@@ -30,7 +31,11 @@ Of a device of your own, and of a recipe:
 
     danlu plan --model qwen3-8b --method lora --hardware "H100 SXM:memory=96,bandwidth=2.4,rent=1.9"
 
-    danlu plan recipes/tutor.yaml
+    danlu plan recipes/tutor.yaml --probe
+
+Against published runs, in a file of the usual columns:
+
+    danlu plan --validate runs.csv --predictions predicted.csv
 """
 
 
@@ -52,6 +57,15 @@ class Asked:
         bool, typer.Option("--compare", help="The same on other hardware, and what is known of its software.")
     ] = False
     html: Annotated[str | None, typer.Option(help="Write it as a page with sliders to this file.")] = None
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Of a recipe: time about a minute of it on this machine first, then plan.")
+    ] = False
+    validate: Annotated[
+        list[Path] | None, typer.Option(help="A CSV file of published runs: how far the planner is from each figure.")
+    ] = None
+    predictions: Annotated[Path | None, typer.Option(help="With --validate: write every prediction to this CSV.")] = (
+        None
+    )
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as one JSON object.")] = False
 
 
