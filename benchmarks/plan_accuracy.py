@@ -22,7 +22,7 @@ from collections import defaultdict
 from pathlib import Path
 from statistics import fmean
 
-from accuracy import llm_analysis
+from accuracy import asked as llm_analysis
 from scipy.optimize import minimize
 
 from danlu.compute.validation.case import TARGETS

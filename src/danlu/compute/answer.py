@@ -9,6 +9,7 @@ from typing import Any
 from danlu.compute import architecture, judging
 from danlu.compute.architecture import Architecture
 from danlu.compute.catalogue import Cluster
+from danlu.compute.costs import Costs
 from danlu.compute.deployment import Deployment, deploy
 from danlu.compute.elsewhere import alternatives
 from danlu.compute.estimate import Estimate
@@ -18,7 +19,7 @@ from danlu.compute.memory.fit import remedies
 from danlu.compute.question import Question, Served
 from danlu.compute.search import KEPT, Candidate, Found, search, why
 from danlu.compute.utilisation import Utilisation, by_precision
-from danlu.compute.words import duration, interval
+from danlu.compute.words import duration, interval, money
 
 SCHEMA = "danlu/plan-question-1"
 _RELIEFS = 4  # that are named
@@ -63,6 +64,11 @@ class Answer:
         return Estimate(*(self.num_steps * x for x in (self.step.value, self.step.low, self.step.high)))
 
     @property
+    def costs(self) -> Costs:
+        """Faults, power, money and scaling of it."""
+        return Costs.of(self.question, self.job, self.time.value)
+
+    @property
     def verdict(self) -> str:
         """The answer in a line or two."""
         each = " a device" if self.job.cluster.num_devices > 1 else ""
@@ -71,12 +77,16 @@ class Answer:
             way = f" {self.remedies[0][0].upper()}{self.remedies[0][1:]}." if self.remedies else ""
             return f"Does not fit: needs {needs} of {held} GB{each}.{way}"
         takes = f"{duration(self.time.value)} ({interval(self.time.low, self.time.high)})"
-        return f"Fits: {needs} of {held} GB{each}. Takes {takes}."
+        usd = self.costs.account.rent_usd
+        paid = "" if usd is None else f" and {money(usd)} of rent"
+        return f"Fits: {needs} of {held} GB{each}. Takes {takes}{paid}."
 
     def to_json(self) -> dict[str, Any]:
         """Seconds, bytes, FLOPs, tokens, USD."""
         job, shape = self.job, self.job.architecture
         rate = job.tokens_per_step / self.step.value
+        costs = self.costs
+        slower = costs.account.faults.wall_s / self.time.value
         return {
             "schema": SCHEMA,
             "verdict": self.verdict,
@@ -111,7 +121,13 @@ class Answer:
             },
             "bottleneck": self.bottleneck,
             "relief": [{"change": words, "saves": share} for words, share in self.relief],
-            "training": {"tokens": self.question.tokens, "steps": self.num_steps, "time_s": asdict(self.time)},
+            "training": {
+                "tokens": self.question.tokens,
+                "steps": self.num_steps,
+                "time_s": asdict(self.time),
+                "whole_s": {name: slower * value for name, value in asdict(self.time).items()},
+            },
+            **costs.to_json(),
             "serving": None if self.served is None else self.served.to_json(),
             "elsewhere": [dict(row) for row in self.elsewhere],
             "assumptions": [*self.question.assumed, *job.cluster.device.assumptions],

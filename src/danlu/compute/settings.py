@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from danlu.compute.economics.account import KEYS as ASSUMED
 from danlu.compute.quantities import amount, nearest
 from danlu.errors import RecipeError
 
@@ -67,7 +68,10 @@ KEYS: Mapping[str, Setting] = {
     "serve_cache": Setting("serving", "precision of keys and values: bf16, fp8; bf16"),
     "engine": Setting("serving", "vllm, sglang, tensorrt-llm, transformers, llama.cpp; vllm"),
 }
-ECONOMY: Mapping[str, Setting] = {}
+ECONOMY: Mapping[str, Setting] = {
+    name: Setting("assumptions", f"{each.words}, {each.unit}; {each.value:g}", each.least, each.most)
+    for name, each in ASSUMED.items()
+}
 EVERY: Mapping[str, Setting] = {**KEYS, **ECONOMY}
 
 
