@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from danlu.artefact import read_json
 from danlu.compute import architecture, judging
 from danlu.compute.architecture import Architecture
 from danlu.compute.catalogue import Cluster
@@ -13,6 +15,7 @@ from danlu.compute.costs import Costs
 from danlu.compute.deployment import Deployment, deploy
 from danlu.compute.elsewhere import alternatives
 from danlu.compute.estimate import Estimate
+from danlu.compute.formulas import FORMULAS
 from danlu.compute.job import Job
 from danlu.compute.judging import Needed
 from danlu.compute.memory.fit import remedies
@@ -131,6 +134,7 @@ class Answer:
             "serving": None if self.served is None else self.served.to_json(),
             "elsewhere": [dict(row) for row in self.elsewhere],
             "assumptions": [*self.question.assumed, *job.cluster.device.assumptions],
+            "formulas": [dict(formula) for formula in FORMULAS],
         }
 
     def _runner_up(self) -> dict[str, Any] | None:
@@ -219,8 +223,14 @@ def plan(
 
 
 def ask(model: str | Architecture, hardware: str | Cluster, settings: Mapping[str, Any]) -> Question:
-    """A question from a model's name, hardware and settings as people write them. Raises RecipeError."""
-    return Question.of(architecture.find(model) if isinstance(model, str) else model, hardware, settings)
+    """A question from a model's name or folder, hardware and settings as people write them. Raises RecipeError."""
+    return Question.of(_shape(model) if isinstance(model, str) else model, hardware, settings)
+
+
+def _shape(model: str) -> Architecture:
+    """Of a folder with a config.json, or by name."""
+    config = Path(model) / "config.json"
+    return architecture.from_hf(read_json(config), Path(model).name) if config.is_file() else architecture.find(model)
 
 
 def deployment(question: Question) -> Deployment:

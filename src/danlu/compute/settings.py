@@ -89,6 +89,9 @@ def figure(key: str, text: str) -> float:
     return amount(key, text, least=setting.least, most=setting.most)
 
 
+SUBJECTS = ("model", "hardware")  # that a plan is of: told as options, or as key=value like every setting
+
+
 def pairs(written: list[str]) -> dict[str, str]:
     """`key=value` arguments as a dictionary. Raises RecipeError for a word without `=`, and for a key told twice."""
     found: dict[str, str] = {}
@@ -97,7 +100,8 @@ def pairs(written: list[str]) -> dict[str, str]:
         key = key.strip().lstrip("-").replace("-", "_")
         if not equals:
             raise RecipeError(f"{word!r} is not a setting; write key=value, for instance tokens=2T.")
-        known(key)
+        if key not in SUBJECTS:
+            known(key)
         if key in found:
             raise RecipeError(f"{key} is told twice: {found[key]} and {value}.")
         found[key] = value.strip()
