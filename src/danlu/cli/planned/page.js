@@ -68,7 +68,7 @@ function paid(at, seconds) {
   const p = Object.fromEntries(prices.map((key) => [key, Number($(key).value)]));
   const hours = seconds / 3600, device_hours = hours * at.devices;
   const kwh = device_hours * told.watts * p.node_factor * p.pue / 1e3;
-  const hourly = p.buy / p.gpu_share / (p.years * 8766 * p.utilisation / 100);
+  const hourly = told.owning * p.buy / p.gpu_share / (p.years * 8766 * p.utilisation / 100);
   return { device_hours, kwh, rent: device_hours * p.rent, energy: kwh * p.electricity,
     own: device_hours * hourly + kwh * p.electricity, hourly };
 }

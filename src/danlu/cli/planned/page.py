@@ -34,7 +34,8 @@ def page(described: Mapping[str, Any], grid: Mapping[str, Any]) -> str:
     told = {
         "grid": grid,
         "tokens": described["training"]["tokens"],
-        "watts": described["hardware"]["power_cap_watts"] or described["hardware"]["watts"],
+        "watts": _drawn_watts(described),
+        "owning": _owning(described),
         "memory_bytes": described["hardware"]["memory_bytes"],
         "prices": [price._asdict() for price in prices],
         "words": WORDS,
@@ -81,6 +82,25 @@ def _tone(described: Mapping[str, Any]) -> str:
 def _embedded(value: Any) -> str:
     """JSON that cannot end its script element."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _drawn_watts(described: Mapping[str, Any]) -> float:
+    """Of a device on average, so that node factor and PUE, which have sliders, give the account's energy."""
+    power = described["power"]
+    kept: float = power["mean_w"] / described["hardware"]["num_devices"]
+    return kept / (power["inputs"]["node_factor"] * power["inputs"]["pue"])
+
+
+def _owning(described: Mapping[str, Any]) -> float:
+    """What owning costs without electricity (interest, upkeep, room, resale), over price / share: the page's rule."""
+    money = described["money"]
+    inputs, owned = money["inputs"], money["owned"]
+    if not owned:
+        return 1.0
+    worked_h = owned["usd"] / owned["usd_per_device_h"]
+    hourly = (owned["usd"] - owned["items_usd"]["electricity"]) / worked_h
+    rule = inputs["device_usd"] / inputs["device_share"] / (inputs["years"] * 8766 * inputs["utilisation"])
+    return float(hourly / rule)
 
 
 def _prices(described: Mapping[str, Any]) -> tuple[Price, ...]:
