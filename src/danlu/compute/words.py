@@ -34,7 +34,7 @@ def money(usd: float) -> str:
     for limit, unit, name in ((1e9, 1e9, "billion "), (1e6, 1e6, "M "), (1e5, 1e3, "k ")):
         if abs(usd) >= limit:
             return f"{usd / unit:,.3g} {name}USD"
-    return f"{usd:,.2f} USD" if usd >= 1 else f"{usd:.2g} USD" if usd >= 0.01 else "under 0.01 USD"
+    return f"{usd:,.2f} USD" if usd >= 0.1 else f"{usd:.2g} USD" if usd >= 0.01 else "under 0.01 USD"
 
 
 def many(number: float) -> str:

@@ -16,6 +16,7 @@ from danlu.compute.economics.assumption import assumed, checked
 from danlu.compute.words import duration
 
 ADAM_BYTES = 14.0  # of a parameter in a checkpoint: bf16 weights, fp32 master and two fp32 moments
+_RARE = 0.02  # interruptions of a run that nobody plans for
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,8 @@ class Faults:
             return (
                 f"An interruption every {duration(self.mtti_s)}: the run never ends; save faster or use fewer devices."
             )
+        if self.interruptions < _RARE:
+            return f"An interruption is unlikely: one in {duration(self.mtti_s)} of such a run."
         return (
             f"An interruption every {duration(self.mtti_s)}, {self.interruptions:.3g} in all; save every "
             f"{duration(self.interval_s)}; {self.goodput:.1%} of the time trains."

@@ -93,10 +93,13 @@ class Power:
     @property
     def words(self) -> str:
         """A sentence."""
-        return (
-            f"{self.energy_mwh:,.3g} MWh, {self.peak_w / 1e6:,.3g} MW at peak; {self.racks:,} racks of up to "
-            f"{self.rack_w / 1e3:.3g} kW, cooled by {self.cooling}."
-        )
+        small, energy_kwh = self.peak_w < 1e5, 1e3 * self.energy_mwh
+        peak = f"{self.peak_w / 1e3:,.3g} kW" if small else f"{self.peak_w / 1e6:,.3g} MW"
+        energy = f"{energy_kwh:,.3g} kWh" if energy_kwh < 1e3 else f"{self.energy_mwh:,.4g} MWh"
+        if self.racks == 1:
+            return f"{energy}, {peak} at peak."
+        racks = f"{self.racks:,} racks of up to {self.rack_w / 1e3:.3g} kW, cooled by {self.cooling}"
+        return f"{energy}, {peak} at peak; {racks}."
 
 
 def power(cluster: Cluster, seconds: float, site: Site | None = None, *, busy: float = 1.0) -> Power:
