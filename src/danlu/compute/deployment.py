@@ -117,7 +117,7 @@ class Deployment:
             "load": asdict(load),
             **self.best.to_json(),
             "memory": {part.name: getattr(found.memory, part.name) for part in fields(found.memory)},
-            "pass_s": {part.name: getattr(found.step, part.name) for part in fields(found.step)},
+            "pass_s": {p.name: getattr(found.step, p.name) for p in fields(found.step) if p.name.endswith("_s")},
             "bottleneck": found.bottleneck,
             "others": [option.to_json() for option in self.others],
             "formats": [option.to_json() for option in self.formats],

@@ -88,7 +88,7 @@ def _drawn_watts(described: Mapping[str, Any]) -> float:
     """Of a device on average, so that node factor and PUE, which have sliders, give the account's energy."""
     power = described["power"]
     kept: float = power["mean_w"] / described["hardware"]["num_devices"]
-    return kept / (power["inputs"]["node_factor"] * power["inputs"]["pue"])
+    return kept / float(power["inputs"]["node_factor"] * power["inputs"]["pue"])
 
 
 def _owning(described: Mapping[str, Any]) -> float:

@@ -15,6 +15,7 @@ from danlu.compute.words import duration, gigabytes, interval, many
 _PASS = {
     "weights_s": "reading weights",
     "arithmetic_s": "arithmetic",
+    "moves_s": "moving activations",
     "attention_s": "attention and its cache",
     "exchange_s": "between devices",
     "kernels_s": "starts of kernels",

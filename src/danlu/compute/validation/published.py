@@ -63,7 +63,9 @@ def read_cases(path: Path) -> list[Case]:
             reader = csv.DictReader(file)
             columns = frozenset(reader.fieldnames or ())
             rows = [{key: (value or "").strip() for key, value in row.items() if key} for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}; --validate reads a CSV file of published runs.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read as CSV ({error}).") from error
     return list(family_of(columns, path).read(rows))
 
@@ -90,6 +92,8 @@ def _judged(case: Case) -> Judged:
         estimate = PREDICTORS[case.target](case.question)
     except (ValueError, ArithmeticError) as error:
         return Judged(case, None, f"{error}")
+    except (LookupError, TypeError, AttributeError) as error:  # a bug: named, counted, and no other row is lost
+        return Judged(case, None, f"a bug of danlu's, please report: {type(error).__name__}: {error}")
     return Judged(case, estimate, "", yardsticks(case))
 
 
