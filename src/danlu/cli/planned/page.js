@@ -115,8 +115,9 @@ function draw() {
   $("rent-note").textContent = `${figures(cost.device_hours, 3)} device-hours`;
   $("own").textContent = money(cost.own);
   $("own-note").textContent = `${money(cost.hourly)} a device-hour of hardware, and electricity`;
-  $("energy").textContent = figures(cost.kwh / 1e3, 3) + " MWh";
-  $("energy-note").textContent = `${money(cost.energy)}; ${figures(at.devices * told.watts * Number($("node_factor").value) * Number($("pue").value) / 1e6, 3)} MW`;
+  const watts = at.devices * told.watts * Number($("node_factor").value) * Number($("pue").value);
+  $("energy").textContent = cost.kwh < 1e3 ? figures(cost.kwh, 3) + " kWh" : figures(cost.kwh / 1e3, 3) + " MWh";
+  $("energy-note").textContent = `${money(cost.energy)}; ${watts < 1e5 ? figures(watts / 1e3, 3) + " kW" : figures(watts / 1e6, 3) + " MW"} on average`;
 }
 
 for (const id of [...sliders, ...prices]) $(id).addEventListener("input", draw);

@@ -110,12 +110,12 @@ def _prices(described: Mapping[str, Any]) -> tuple[Price, ...]:
     return (
         Price("rent", "Rent of a device, USD an hour", 0, _above(rent), _step(rent), rent),
         Price("buy", "A device with its board, USD", 0, _above(buy), _step(buy), buy),
-        Price("gpu_share", "Devices' share of owning", 0.2, 1, 0.05, money["device_share"]),
+        Price("gpu_share", "Devices' share of owning", 0.05, 1, 0.01, money["device_share"]),
         Price("years", "Years of use", 1, 6, 0.5, money["years"]),
         Price("utilisation", "Hours in use, %", 10, 100, 5, 100 * money["utilisation"]),
         Price("electricity", "Electricity, USD a kWh", 0, 0.6, 0.01, money["electricity_usd_kwh"]),
         Price("pue", "PUE (hall over computers)", 1, 2, 0.05, power["pue"]),
-        Price("node_factor", "Node's power over devices'", 1, 2, 0.05, power["node_factor"]),
+        Price("node_factor", "Node's power over devices'", 1, 3, 0.01, power["node_factor"]),
     )
 
 
@@ -126,7 +126,7 @@ def _above(value: float) -> float:
 
 
 def _step(value: float) -> float:
-    return 0.05 if value < 50 else float(10 ** max(0, len(str(int(value))) - 3))
+    return 0.05 if value < 50 else float(5 * 10 ** max(0, len(str(int(value))) - 4))
 
 
 def _controls(grid: Mapping[str, Any], prices: Iterable[Price]) -> Iterator[str]:
@@ -181,7 +181,7 @@ def _id(key: str) -> str:
 
 def _fixed(described: Mapping[str, Any]) -> Iterator[str]:
     """What the sliders do not change: told for the question as it was asked."""
-    told = [(name, described[key]["lines"]) for key, name in _SECTIONS if described.get(key)]
+    told = [(name, described[key]["lines"]) for key, name in _SECTIONS if (described.get(key) or {}).get("lines")]
     if told:
         yield "<h2>As asked <small>for the devices, the batch and the precision of the question</small></h2>"
         yield '<div class="table"><table class="cost"><tbody>'
