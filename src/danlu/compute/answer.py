@@ -236,7 +236,8 @@ def _shape(model: str) -> Architecture:
 def deployment(question: Question) -> Deployment:
     """How the question's model is best served on its hardware. Raises RecipeError for a format that is not known."""
     served = question.served or Served()
-    return deploy(question, served, usd_per_device_h=question.cluster.device.price.rent_usd_h)
+    rent = question.economy.get("rent_usd_h") or question.cluster.device.price.rent_usd_h
+    return deploy(question, served, usd_per_device_h=rent)
 
 
 def _best(question: Question) -> tuple[float | None, float]:

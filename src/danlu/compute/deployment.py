@@ -11,6 +11,7 @@ from danlu.compute.architecture import Architecture
 from danlu.compute.quantities import nearest
 from danlu.compute.question import Question, Served
 from danlu.compute.serving import FORMATS, Format, Load, Serving, Split
+from danlu.compute.serving.voice import Cascade, EndToEnd
 from danlu.compute.words import duration, many
 from danlu.errors import RecipeError
 
@@ -99,6 +100,18 @@ class Deployment:
         explained = serving.explain(self.question.architecture, self.question.cluster, self.best.asked.weights)
         return f"{explained.devices} such devices hold it."
 
+    def _voice(self) -> list[str]:
+        """A spoken turn: through this model between recogniser and voice, or by a speech model of its speed."""
+        found = self.best.found
+        if not self.fits:
+            return []
+        cascade = Cascade().turn(found.ttft.value, found.tpot.value).words
+        try:
+            whole = EndToEnd().turn(found.tpot.value).words
+        except RecipeError as error:  # at this load it is no answer, and that is the answer
+            whole = str(error)
+        return [f"as a cascade: {cascade}", f"as one speech model of this size and speed: {whole}"]
+
     def to_json(self) -> dict[str, Any]:
         """Seconds, bytes, tokens a second, USD."""
         found, load = self.best.found, self.best.asked.load
@@ -122,6 +135,7 @@ class Deployment:
             "others": [option.to_json() for option in self.others],
             "formats": [option.to_json() for option in self.formats],
             "explanation": self.explanation,
+            "voice": self._voice(),
             "lines": [self.verdict, found.bottleneck, *(option.words for option in self.formats)],
             "assumptions": [*self.assumed, *device.assumptions],
         }

@@ -44,6 +44,10 @@ def show(described: Mapping[str, Any], console: Console) -> None:
     console.print(_intervals(described))
     console.print()
     console.print(escape(described["explanation"]))
+    if described["voice"]:
+        console.print()
+        console.print("A spoken turn under this load")
+        console.print(listed(map(escape, described["voice"])))
     if described["assumptions"]:
         console.print()
         console.print("Assumptions")
