@@ -52,8 +52,10 @@ class Bounds:
         """A sentence."""
         most = min((relief.worth for relief in self.reliefs if relief.resource == self.resource), default=0.0)
         if most == 0.0:
-            return "nothing that hardware gives: the run is too small for this device."
-        return f"{_SAID[self.resource]}; twice as much would take {-most:.0%} off the step."
+            return "Nothing that hardware gives: the run is too small for this device."
+        how = {"host": "a host twice as quick", "power": "the full power"}.get(self.resource, "twice as much")
+        said = _SAID[self.resource]
+        return f"{said[0].upper()}{said[1:]}; {how} would take {-most:.0%} off the step."
 
 
 _SAID: dict[Resource, str] = {
@@ -61,7 +63,7 @@ _SAID: dict[Resource, str] = {
     "memory bandwidth": "memory bandwidth: moving bytes through each device's memory",
     "links": "the links within a node",
     "network": "the network between nodes",
-    "host": "the host, which starts kernels: the work is small for this device",
+    "host": "the host, which starts kernels (the work is small for this device)",
     "memory capacity": "memory capacity, which forces recomputation or smaller pieces",
     "power": "power: the cap slows the clock",
 }

@@ -89,7 +89,7 @@ def relieved(change: Mapping[str, Any]) -> str:
 
 def _layout(described: Mapping[str, Any], console: Console) -> None:
     if described["hardware"]["num_devices"] == 1 and described["runner_up"] is None:
-        console.print(f"Layout     {described['layout']['words']}")
+        console.print(f"\nLayout     {described['layout']['words']}")
         return
     console.print()
     table = Table.grid(padding=(0, 2))
