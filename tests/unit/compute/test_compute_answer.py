@@ -35,7 +35,7 @@ def card():
 def test_json_has_the_promised_keys_and_survives_a_round_trip(cluster):
     described = cluster.to_json()
     assert set(described) >= KEYS
-    assert json.loads(json.dumps(described)) == json.loads(json.dumps(described))
+    assert json.loads(json.dumps(described, allow_nan=False))["verdict"] == described["verdict"]
     assert described["schema"].startswith("danlu/")
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from danlu.cli.planned.bars import listed
 from danlu.compute.words import duration, gigabytes, money
 
 
@@ -17,17 +18,17 @@ def show(swept: Mapping[str, Any], console: Console) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for key in swept["keys"]:
         table.add_column(key.replace("_", " "), no_wrap=True)
-    for name in ("memory", "step", "tokens/s each", "MFU", "all", "cost", "layout"):
-        right = name in {"memory", "step", "tokens/s each", "MFU", "all", "cost"}
-        table.add_column(name, justify="right" if right else "left", no_wrap=right)
+    for name in ("memory", "step", "tokens/s each", "MFU", "all", "cost"):
+        table.add_column(name, justify="right", no_wrap=True)
+    below = []
     for row in swept["rows"]:
         values = [escape(row["values"][key]) for key in swept["keys"]]
         answer = row["answer"]
-        if answer is None:
-            table.add_row(*values, *[""] * 6, f"[red]{escape(row['reason'])}[/red]")
-        else:
-            table.add_row(*values, *_cells(answer))
+        table.add_row(*values, *([""] * 6 if answer is None else _cells(answer)))
+        below.append(f"{', '.join(values)}: " + (_refused(row["reason"]) if answer is None else _layout(answer)))
     console.print(table)
+    console.print("\nLayouts")
+    console.print(listed(below))
     fitting = [row for row in swept["rows"] if row["answer"] is not None and row["answer"]["fits"]]
     if len(fitting) > 1:
         console.print(f"Fastest: {_named(min(fitting, key=_time))}. Cheapest: {_named(min(fitting, key=_cost))}.")
@@ -43,8 +44,15 @@ def _cells(answer: Mapping[str, Any]) -> list[str]:
         f"{step['utilisation']['mfu_causal']:.0%}",
         duration(answer["training"]["whole_s"]["value"]),
         "-" if usd is None else money(usd),
-        escape(answer["layout"]["words"]),
     ]
+
+
+def _layout(answer: Mapping[str, Any]) -> str:
+    return escape(answer["layout"]["words"])
+
+
+def _refused(reason: str) -> str:
+    return f"[red]{escape(reason)}[/red]"
 
 
 def _named(row: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from types import MappingProxyType
 from typing import Any
 
@@ -77,8 +78,13 @@ class Account:
             "break_even": self.choice
             and {"utilisation": self.choice.utilisation, "hours": self.choice.hours, "years": self.choice.years},
             "usd_per_device_h_by_years": [list(pair) for pair in self.years],
-            "assumptions": [asdict(each) for each in self.economy.assumptions],
+            "assumptions": [_bounded(asdict(each)) for each in self.economy.assumptions],
         }
+
+
+def _bounded(assumption: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no infinity: what has no upper bound says null."""
+    return {**assumption, "most": assumption["most"] if isfinite(assumption["most"]) else None}
 
 
 def account(cluster: Cluster, solve_s: float, checkpoint_bytes: float, economy: Economy | None = None) -> Account:

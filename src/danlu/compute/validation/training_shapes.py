@@ -31,35 +31,12 @@ def architecture(row: Row) -> tuple[Architecture | None, tuple[str, ...]]:
 
 def _named(row: Row) -> Architecture | None:
     model = row.get("model") or ""
-    depth = re.search(r"nanochat\D*(\d+)", model.lower())
-    if depth and int(depth[1]) % 2 == 0:
-        return _nanochat(int(depth[1]))
     plain = re.sub(r"\([^)]*\)", "", model).strip()
     found = lookup(model) or lookup(plain) or lookup(re.sub(r"(?i)\bv(?=\d)", "", plain))
     total = number(row.get("params_total"))
     if found is None or total is None or 0.8 < found.num_parameters / total < 1.25:
         return found
     return None  # another model of that name
-
-
-def _nanochat(depth: int) -> Architecture:
-    """karpathy/nanochat, gpt.py: width 64 a layer, heads of 128, squared ReLU, three of four layers see half."""
-    width = 64 * depth
-    heads = max(1, width // 128)
-    return Architecture(
-        f"nanochat-d{depth}",
-        depth,
-        width,
-        4 * width,
-        heads,
-        heads,
-        128,
-        32768,
-        gated=False,
-        qk_norm=True,
-        window=1024,
-        full_layers=max(1, depth // 4),
-    )
 
 
 def _with_cells(named: Architecture, row: Row) -> Architecture:
