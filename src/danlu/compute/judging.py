@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from danlu.compute.estimate import Estimate
 from danlu.compute.job import Job
+from danlu.compute.memory import MEMORY, memory
 from danlu.compute.memory import estimate as memory_estimate
-from danlu.compute.memory import memory
 from danlu.compute.memory.fit import needed_bytes
+from danlu.compute.memory.memory import collective_bytes
 from danlu.compute.question import TRAINS_WHOLE
 from danlu.compute.relief import Bounds
 from danlu.compute.search import Pace, Rules
@@ -37,15 +38,19 @@ def step_interval(job: Job) -> Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """Bytes of the fullest device, by item, in the phase of the step that needs most."""
+    """Bytes of the fullest device, by item, in the phase of the step that needs most.
+
+    nvidia_smi_bytes: what that counter may come to show, None where another was asked for.
+    """
 
     bytes: Estimate
     items: Mapping[str, float]
     phase: str = ""
+    nvidia_smi_bytes: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As it is."""
-        return {"bytes": asdict(self.bytes), "items": dict(self.items), "phase": self.phase}
+        return asdict(self) | {"items": dict(self.items)}
 
 
 def bounds(job: Job, roomy_s: float | None) -> tuple[str, list[tuple[str, float]]]:
@@ -62,9 +67,26 @@ def bounds(job: Job, roomy_s: float | None) -> tuple[str, list[tuple[str, float]
 
 
 def memory_interval(job: Job) -> Needed:
-    """Bytes of the fullest device with their interval, by item, as the job's counter shows them."""
-    found = memory(job)
-    return Needed(memory_estimate(job), found.items, found.peak_phase)
+    """Bytes of the fullest device with their interval, by item: what the card must have, or what a counter shows.
+
+    nvidia-smi, the counter where nobody names one, shows more than must be on a card with room to spare, where the
+    allocator keeps what it could give back; then the items are those of `needed_bytes`.
+    """
+    shown, interval = memory(job), memory_estimate(job)
+    if job.software.counter != "nvidia-smi":
+        return Needed(interval, shown.items, shown.peak_phase)
+    tensors = memory(replace(job, software=replace(job.software, counter="allocated")))
+    whole = needed_bytes(job)
+    context, collectives = MEMORY.context_bytes, collective_bytes(job, MEMORY)
+    beside = {
+        "gaps between tensors": whole - tensors.peak_bytes - context - collectives,
+        "device context": context,
+        "collectives": collectives,
+    }
+    items = {name: size for name, size in {**tensors.items, **beside}.items() if size > 0}
+    scale = whole / interval.value
+    must = Estimate(whole, scale * interval.low, scale * interval.high)
+    return Needed(must, items, tensors.peak_phase, shown.peak_bytes)
 
 
 RULES = Rules(needed_bytes, pace)

@@ -45,6 +45,8 @@ def test_memory_and_time_are_the_sums_of_their_parts(cluster, card):
         memory, step = described["memory"], described["step"]
         assert sum(memory["items"].values()) == pytest.approx(memory["bytes"]["value"])
         assert sum(step["parts"].values()) == pytest.approx(step["time_s"]["value"])
+        assert memory["bytes"]["value"] == pytest.approx(described["layout"]["memory_bytes"])
+        assert described["fits"] == (memory["bytes"]["value"] <= memory["usable_bytes"])
         assert memory["bytes"]["low"] < memory["bytes"]["value"] < memory["bytes"]["high"]
         assert described["training"]["time_s"]["value"] == pytest.approx(
             described["training"]["steps"] * step["time_s"]["value"]

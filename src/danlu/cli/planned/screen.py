@@ -57,6 +57,9 @@ def _memory(described: Mapping[str, Any], console: Console) -> None:
         f"of {gigabytes(described['hardware']['memory_bytes'])}, {gigabytes(memory['usable_bytes'])} usable"
     )
     console.print(bars((name, value, gigabytes(value)) for name, value in _merged(memory["items"])))
+    shown = memory["nvidia_smi_bytes"]
+    if shown and shown > 1.05 * total and described["fits"]:
+        console.print(f"  nvidia-smi may show {gigabytes(shown)}: the allocator keeps what it could give back.")
     if described["remedies"]:
         console.print(listed(map(escape, described["remedies"])))
 
