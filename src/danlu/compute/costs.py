@@ -9,7 +9,8 @@ from typing import Any
 from danlu.compute.economics.account import Account, Economy, account
 from danlu.compute.economics.faults import ADAM_BYTES
 from danlu.compute.economics.power import node_factor
-from danlu.compute.economics.scaling import Size, optimal, size
+from danlu.compute.economics.scaling import Size, effective_tokens, optimal, repeated, size
+from danlu.compute.economics.waiting import train_now_or_wait
 from danlu.compute.job import Job
 from danlu.compute.job.adapters import adapters
 from danlu.compute.question import Question
@@ -26,6 +27,8 @@ class Costs:
     account: Account
     size: Size | None
     best: Size | None
+    usd_a_year: float = 0.0
+    unique_tokens: float = 0.0
 
     @classmethod
     def of(cls, question: Question, job: Job, solve_s: float) -> Costs:
@@ -34,10 +37,11 @@ class Costs:
         shape = job.architecture
         trained = adapters(job) if job.tuning.adapted else shape.num_parameters
         made = account(job.cluster, solve_s, ADAM_BYTES * trained, economy)
+        earned, unique = (question.economy.get(key, 0.0) for key in ("usd_a_year", "unique_tokens"))
         if job.tuning.method != "pretrain" or question.tokens < _SCRATCH_TOKENS:
-            return cls(job, made, None, None)
+            return cls(job, made, None, None, earned)
         asked = size(shape.active_parameters, question.tokens)
-        return cls(job, made, asked, optimal(asked.train_flops))
+        return cls(job, made, asked, optimal(asked.train_flops), earned, unique)
 
     def to_json(self) -> dict[str, Any]:
         """Faults, power, money, scaling: each with its `lines` for people."""
@@ -78,6 +82,8 @@ class Costs:
             yield f"{money(made.rent_usd)} rented ({made.device_hours:,.0f} device-hours){owned}"
         if made.choice:
             yield made.choice.words
+        if self.usd_a_year and made.rent_usd is not None:
+            yield train_now_or_wait(made.rent_usd, self.usd_a_year, made.economy.decay).words
 
     def _scaling(self) -> Iterator[str]:
         """Besiroglu's fit is of one kind of text and tokenizer: the comparison holds better than the number."""
@@ -88,6 +94,14 @@ class Costs:
             f"{self.size.tokens_per_parameter:.0f} tokens a parameter; loss {loss.value:.2f} ({loss.low:.2f} to "
             f"{loss.high:.2f}) nats a token by Chinchilla's law as fitted again (arXiv 2404.10102)"
         )
+        if 0 < self.unique_tokens < self.size.tokens:
+            epochs = self.size.tokens / self.unique_tokens
+            worth = repeated(self.size.parameters, self.unique_tokens, epochs)
+            yield (
+                f"{many(self.unique_tokens)} different tokens read {epochs:.1f} times are worth "
+                f"{many(effective_tokens(self.unique_tokens, self.size.tokens))} new ones: loss {worth.loss.value:.2f} "
+                "(arXiv 2305.16264)"
+            )
         yield (
             f"the same arithmetic spent best: {many(self.best.parameters)} parameters on {many(self.best.tokens)} "
             f"tokens, loss {self.best.loss.value:.2f}; a smaller model is trained for longer where it is to serve"

@@ -71,6 +71,9 @@ KEYS: Mapping[str, Setting] = {
 ECONOMY: Mapping[str, Setting] = {
     name: Setting("assumptions", f"{each.words}, {each.unit}; {each.value:g}", each.least, each.most)
     for name, each in ASSUMED.items()
+} | {
+    "usd_a_year": Setting("assumptions", "what the model earns in its first year, USD: train now or wait?"),
+    "unique_tokens": Setting("assumptions", "tokens of text that there are, 0 for enough: 200B; the rest are repeats"),
 }
 EVERY: Mapping[str, Setting] = {**KEYS, **ECONOMY}
 
