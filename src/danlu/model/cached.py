@@ -23,6 +23,7 @@ from danlu.model.rope import Rope
 
 _BLOCK = 64  # positions: the cache grows by so many, and a prompt is read by so many
 _SCORES = 1 << 22  # held at once, for all heads, in scoring
+_ONEDNN = 16**3  # multiplications of a bf16 product from which torch hands it to oneDNN, which rounds otherwise
 
 
 def filling(rows: int, dtype: torch.dtype) -> int:
@@ -124,7 +125,10 @@ class DecodeAttention:
         values[self._slots, :, self.positions] = v[:count]
         rows = q[:count].unflatten(1, (groups, -1)).flatten(0, 1)  # (N·G, R, K)
         keys, values = (x[:count, :, : self._length].flatten(0, 1) for x in (keys, values))  # (N·G, L, K)
-        seen = _attend(rows, keys, values, self._unseen.repeat_interleave(groups, 0))
+        own = rows.shape[1]
+        fewest = _ONEDNN // (groups * keys[0].numel()) + 1  # so that one sequence alone takes the way of many
+        rows = pad(rows, (0, 0, 0, max(0, fewest - own)))
+        seen = _attend(rows, keys, values, self._unseen.repeat_interleave(groups, 0))[:, :own]
         return pad(seen.reshape(count, *q.shape[1:]), (0, 0, 0, 0, 0, len(q) - count))
 
 

@@ -189,6 +189,17 @@ def test_any_batch_gives_the_same_bits(tiny_base, prompts, batch, seed):
     same(engine.generate(prompts, sampling), wanted)
 
 
+def test_attention_too_small_for_onednn_gives_the_same_bits_in_any_batch(tiny_base):
+    engine = Engine.from_folder(tiny_base)  # one sequence's products are under torch's threshold, three are above
+    engine.stop_ids = frozenset(range(0, 259, 9))
+    prompts = [[5], [63, 246, 191, 69, 127, 222, 18, 225, 39, 100, 39, 157, 225], [3, 3]]
+    sampling = Sampling(max_new_tokens=12, temperature=HOT, seed=1)
+    wanted = engine.generate(prompts, sampling)
+    for batch in (1, 2, 3):
+        engine.batch = batch
+        same(engine.generate(prompts, sampling), wanted)
+
+
 def test_scores_do_not_depend_on_the_other_requests(engine):
     draw = torch.Generator().manual_seed(3)
     ids = lambda n: torch.randint(3, 259, (n,), generator=draw).tolist()  # noqa: E731
