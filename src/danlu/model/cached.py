@@ -99,7 +99,7 @@ class PrefillAttention:
             inside = slice(positions.start - end + _BLOCK, positions.stop - end + _BLOCK)
             shared = rows.shape[2]
             unseen = pad(self._later[inside], (end - _BLOCK, 0)).repeat_interleave(shared, 0)[None]  # (1, C·R, L)
-            seen = _attend(rows.flatten(1, 2), keys[slot, :, :end], values[slot, :, :end], unseen)
+            seen = _attend(rows.flatten(1, 2), keys[slot, :, :end], values[slot, :, :end], unseen, groups)
             out[tokens] = seen.unflatten(1, (-1, shared)).transpose(0, 1).flatten(1, 2)
         return out
 
@@ -125,10 +125,7 @@ class DecodeAttention:
         values[self._slots, :, self.positions] = v[:count]
         rows = q[:count].unflatten(1, (groups, -1)).flatten(0, 1)  # (N·G, R, K)
         keys, values = (x[:count, :, : self._length].flatten(0, 1) for x in (keys, values))  # (N·G, L, K)
-        own = rows.shape[1]
-        fewest = _ONEDNN // (groups * keys[0].numel()) + 1  # so that one sequence alone takes the way of many
-        rows = pad(rows, (0, 0, 0, max(0, fewest - own)))
-        seen = _attend(rows, keys, values, self._unseen.repeat_interleave(groups, 0))[:, :own]
+        seen = _attend(rows, keys, values, self._unseen.repeat_interleave(groups, 0), groups)
         return pad(seen.reshape(count, *q.shape[1:]), (0, 0, 0, 0, 0, len(q) - count))
 
 
@@ -166,7 +163,7 @@ class SharedContext:
         for first in range(0, longest, step):
             end = min(first + step, longest)  # nobody looks behind its own block
             unseen = self._unseen(first, end).repeat_interleave(groups, 0).repeat_interleave(shared, 1)  # (N·G, C·R, L)
-            seen = _attend(rows[:, first:end].flatten(1, 2), keys[:, :end], values[:, :end], unseen)
+            seen = _attend(rows[:, first:end].flatten(1, 2), keys[:, :end], values[:, :end], unseen, groups)
             out[:, first:end] = seen.unflatten(1, (-1, shared))
         seen = out.unflatten(0, (count, groups)).transpose(1, 2).reshape(count * longest, *q.shape[1:])
         return pad(seen[self._kept], (0, 0, 0, 0, 0, len(q) - len(self._kept)))
@@ -185,11 +182,18 @@ class SharedContext:
         return padded.unflatten(0, self._shape)
 
 
-def _attend(rows: Tensor, keys: Tensor, values: Tensor, unseen: Tensor) -> Tensor:
-    """rows (B, M, K), keys and values (B, L, K), unseen (B or 1, M or 1, L) → (B, M, K), rounded as in training."""
+def _attend(rows: Tensor, keys: Tensor, values: Tensor, unseen: Tensor, groups: int) -> Tensor:
+    """rows (N·G, M, K), keys and values (N·G, L, K), unseen (N·G or 1, M or 1, L) → as rows, rounded as in training.
+
+    Rows are added so that a sequence's are computed alike whatever N is: in fp32 by `filling`; in bf16, among whose
+    kernels no number of rows stands out, until one sequence alone is large enough for the kernel that many take.
+    """
     count = rows.shape[1]
-    missing = filling(count, rows.dtype)
-    if missing and rows.dtype == torch.float32:  # among bf16's kernels for batches no number of rows stands out
+    if rows.dtype == torch.float32:
+        missing = filling(count, rows.dtype)
+    else:
+        missing = max(0, _ONEDNN // (groups * keys[0].numel()) + 1 - count)
+    if missing:
         rows = pad(rows, (0, 0, 0, missing))
         unseen = pad(unseen, (0, 0, 0, missing)) if unseen.shape[1] == count else unseen
     scores = (rows @ keys.mT).mul_(rows.shape[-1] ** -0.5).masked_fill_(unseen, float("-inf"))
