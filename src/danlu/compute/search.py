@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from danlu.compute.job import Batch, Job, Layout
+from danlu.compute.job import check as check_job
 from danlu.compute.job.job import Recompute
 from danlu.compute.layouts import check, layouts, least_bytes
 from danlu.compute.question import TRAINS_WHOLE, Question, usual_sequences
@@ -98,7 +99,7 @@ def _first_pass(question: Question, rules: Rules, usable: float) -> tuple[list[C
     found: list[Candidate] = []
     least: Candidate | None = None
     tried = 0
-    for layout in _sensible(question):
+    for layout in _possible(question, _sensible(question)):
         if least_bytes(question, layout) > usable and least is not None:
             continue
         for recompute in _options(question):
@@ -132,6 +133,23 @@ def _sensible(question: Question) -> list[Layout]:
     if question.tuning.method in TRAINS_WHOLE:
         return [x for x in all_of_them if _rounded(usual, x.dp * micro) <= _LARGER * usual] or all_of_them
     return all_of_them
+
+
+def _possible(question: Question, sensible: Sequence[Layout]) -> list[Layout]:
+    """Those that a job can have. Raises RecipeError, as the job's own check says it, where none can."""
+    refusals = {layout: _refusal(job_of(question, layout, "none", question.rows.micro or 1)) for layout in sensible}
+    kept = [layout for layout, refusal in refusals.items() if refusal is None]
+    if not kept:
+        raise next(refusal for refusal in refusals.values() if refusal is not None)
+    return kept
+
+
+def _refusal(job: Job) -> RecipeError | None:
+    try:
+        check_job(job)
+    except RecipeError as error:
+        return error
+    return None
 
 
 def usual_rows(question: Question) -> int:
@@ -173,7 +191,9 @@ def _variants(question: Question, job: Job) -> Iterator[Job]:
             if micro > rows_of_rank or rows_of_rank % micro:
                 continue
             for recompute in _options(question):
-                yield replace(job_of(question, layout, recompute, micro), layout=layout)
+                job = job_of(question, layout, recompute, micro)
+                if _refusal(job) is None:
+                    yield job
 
 
 def _stage_variants(question: Question, layout: Layout) -> Iterator[Layout]:

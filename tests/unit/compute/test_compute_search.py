@@ -132,3 +132,8 @@ def test_a_cluster_takes_few_evaluations():
     found = search(asked(LLAMA_70B, "512xH100"), TOY)
     assert found.tried < 1500
     assert time.process_time() - began < 60  # a hang, not a speed
+
+
+def test_virtual_stages_that_the_model_has_no_layers_for_are_refused_as_the_job_says_it():
+    with pytest.raises(RecipeError, match=r"pp=4 x 100 virtual stages is more than the 32 layers .* Use pp=1 at most"):
+        search(Question.of(LLAMA_8B, "8xH100", {"pp": 4, "virtual": 100}), TOY)
