@@ -5,15 +5,13 @@ Nothing is loaded from elsewhere: style, script and figures are in the file.
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
 from typing import Any, NamedTuple
 
 from danlu.cli.planned.screen import WORDS, compared, subject
-
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+from danlu.run.document import document, escaped
 
 
 class Price(NamedTuple):
@@ -41,34 +39,18 @@ def page(described: Mapping[str, Any], grid: Mapping[str, Any]) -> str:
         "words": WORDS,
     }
     title = f"{described['model']['name']} on {described['hardware']['name']}"
-    return "\n".join(
-        (
-            "<!doctype html>",
-            '<html lang="en">',
-            "<head>",
-            '<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            '<meta name="color-scheme" content="light dark">',
-            f"<title>Plan: {escaped(title)}</title>",
-            f"<style>\n{style}</style>",
-            "</head>",
-            "<body>",
-            f"<header><h1>{escaped(title)}</h1><p class=subject>{escaped(subject(described))}</p></header>",
-            "<main>",
-            f'<p id="verdict" class="verdict {_tone(described)}" role="status" aria-live="polite">'
-            f"{escaped(described['verdict'])}</p>",
-            *_controls(grid, prices),
-            *_answer(),
-            *_fixed(described),
-            "</main>",
-            f'<script id="told" type="application/json">{_embedded(told)}</script>',
-            f"<script>\n{script}</script>",
-            "</body>",
-            "</html>",
-            "",
-        )
+    body = (
+        f"<header><h1>{escaped(title)}</h1><p class=subject>{escaped(subject(described))}</p></header>",
+        "<main>",
+        f'<p id="verdict" class="verdict {_tone(described)}" role="status" aria-live="polite">'
+        f"{escaped(described['verdict'])}</p>",
+        *_controls(grid, prices),
+        *_answer(),
+        *_fixed(described),
+        "</main>",
+        f'<script id="told" type="application/json">{_embedded(told)}</script>',
     )
+    return document(f"Plan: {title}", style, body, script=script)
 
 
 def _own(name: str) -> str:
@@ -216,8 +198,3 @@ def _listed(title: str, lines: Iterable[str], *, opened: bool = False) -> Iterat
     items = "".join(f"<li>{escaped(line)}</li>" for line in lines)
     if items:
         yield f"<details{' open' if opened else ''}><summary>{title}</summary><ul>{items}</ul></details>"
-
-
-def escaped(text: str) -> str:
-    """Text as HTML."""
-    return html.escape(text, quote=True)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Iterator
 from importlib.resources import files
 
+from danlu.run.document import document, escaped
 from danlu.run.report.blocks import (
     Block,
     Cell,
@@ -26,32 +25,11 @@ from danlu.run.report.blocks import (
     Talk,
 )
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"  # nothing is loaded, whatever a reply holds
-
 
 def page(report: Report) -> str:
     """The whole file."""
     style = files("danlu.run.report").joinpath("page.css").read_text(encoding="utf-8")
-    return "\n".join(
-        (
-            "<!doctype html>",
-            '<html lang="en">',
-            "<head>",
-            '<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            '<meta name="color-scheme" content="light dark">',
-            f"<title>{escaped(report.name)}: {escaped(report.verdict.title)}</title>",
-            f"<style>\n{style}</style>",
-            "</head>",
-            "<body>",
-            *_body(report),
-            "</body>",
-            "</html>",
-            "",
-        )
-    )
+    return document(f"{report.name}: {report.verdict.title}", style, _body(report))
 
 
 def _body(report: Report) -> Iterator[str]:
@@ -187,8 +165,3 @@ def _said(said: Said) -> str:
     checks = f'<ul class="checks">{marks}</ul>' if marks else ""
     text = escaped(said.text) or "<i>(nothing)</i>"
     return f'<div class="said"><h4>{escaped(said.arm)}</h4><div class="text" dir="auto">{text}</div>{checks}</div>'
-
-
-def escaped(text: str) -> str:
-    """Text as HTML, in an attribute too; characters that HTML forbids are replaced."""
-    return html.escape(_CONTROL.sub("�", text.replace("\r\n", "\n")), quote=True)
