@@ -40,6 +40,7 @@ class Answer:
     memory: Needed
     step: Estimate
     used: Utilisation
+    costs: Costs
     bottleneck: str
     relief: tuple[tuple[str, float], ...] = ()
     remedies: tuple[str, ...] = ()
@@ -58,18 +59,13 @@ class Answer:
 
     @property
     def num_steps(self) -> float:
-        """Optimiser steps for the token budget, at least one."""
-        return max(1.0, self.question.tokens / self.job.tokens_per_step)
+        """Optimiser steps for the token budget."""
+        return _num_steps(self.question, self.job)
 
     @property
     def time(self) -> Estimate:
         """Seconds of the whole training without faults."""
         return Estimate(*(self.num_steps * x for x in (self.step.value, self.step.low, self.step.high)))
-
-    @property
-    def costs(self) -> Costs:
-        """Faults, power, money and scaling of it."""
-        return Costs.of(self.question, self.job, self.time.value)
 
     @property
     def verdict(self) -> str:
@@ -88,8 +84,7 @@ class Answer:
         """Seconds, bytes, FLOPs, tokens, USD."""
         job, shape = self.job, self.job.architecture
         rate = job.tokens_per_step / self.step.value
-        costs = self.costs
-        slower = costs.account.faults.wall_s / self.time.value
+        slower = self.costs.account.faults.wall_s / self.time.value
         return {
             "schema": SCHEMA,
             "verdict": self.verdict,
@@ -130,7 +125,7 @@ class Answer:
                 "time_s": asdict(self.time),
                 "whole_s": {name: slower * value for name, value in asdict(self.time).items()},
             },
-            **costs.to_json(),
+            **self.costs.to_json(),
             "serving": None if self.served is None else self.served.to_json(),
             "elsewhere": [dict(row) for row in self.elsewhere],
             "assumptions": [*self.question.assumed, *job.cluster.device.assumptions],
@@ -143,6 +138,10 @@ class Answer:
             return None
         best = self.found.best
         return {**layout_json(other), "slower": other.row_s / best.row_s - 1, "why": why(best, other)}
+
+
+def _num_steps(question: Question, job: Job) -> float:
+    return max(1.0, question.tokens / job.tokens_per_step)  # a budget below one step is one step
 
 
 def hardware_json(cluster: Cluster) -> dict[str, Any]:
@@ -258,6 +257,7 @@ def answer(question: Question, *, kept: int = KEPT, compare: bool = False) -> An
         memory=judging.memory_interval(job),
         step=step,
         used=Utilisation.of(job, step.value),
+        costs=Costs.of(question, job, _num_steps(question, job) * step.value),
         bottleneck=bottleneck,
         relief=tuple(relief[:_RELIEFS]),
         remedies=() if found.best.fits else remedies(job),

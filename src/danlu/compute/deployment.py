@@ -8,6 +8,7 @@ from typing import Any
 
 from danlu.compute import serving
 from danlu.compute.architecture import Architecture
+from danlu.compute.catalogue import ELEMENT_BYTES
 from danlu.compute.quantities import nearest
 from danlu.compute.question import Question, Served
 from danlu.compute.serving import FORMATS, Format, Load, Serving, Split
@@ -17,7 +18,6 @@ from danlu.errors import RecipeError
 
 SCHEMA = "danlu/plan-serving-1"
 _CLIENTS = 32  # where nobody says how many
-_CACHE_BYTES = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "fp8": 1.0}
 _COMPARED = ("bf16", "fp8", "nvfp4", "int4")
 
 
@@ -218,10 +218,6 @@ def _splits(question: Question) -> Iterator[Split]:
         )
 
 
-def _nearest_width(number: int, heads: int, wanted: int) -> int:
-    return min((d for d in range(1, number + 1) if number % d == 0 == heads % d), key=lambda d: abs(d - wanted))
-
-
 def _asked(question: Question, served: Served, split: Split, weights: Format) -> serving.Question:
     clients = served.concurrency or _CLIENTS
     load = (
@@ -235,7 +231,7 @@ def _asked(question: Question, served: Served, split: Split, weights: Format) ->
         load,
         split,
         weights,
-        kv_bytes=_CACHE_BYTES[served.cache],
+        kv_bytes=ELEMENT_BYTES[served.cache],
         engine=serving.engine_of(served.engine),
     )
 

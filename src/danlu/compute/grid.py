@@ -66,7 +66,7 @@ def described(cell: Answer) -> dict[str, Any]:
         "parts": full["step"]["parts"],
         "tokens": full["step"]["tokens"],
         "mfu": full["step"]["utilisation"]["mfu_causal"],
-        "goodput": 1.0 if full.get("faults") is None else full["faults"]["goodput"],
+        "goodput": full["faults"]["goodput"],
     }
 
 

@@ -13,7 +13,7 @@ from danlu.compute.memory import estimate as memory_estimate
 from danlu.compute.memory.fit import needed_bytes
 from danlu.compute.memory.memory import collective_bytes
 from danlu.compute.question import TRAINS_WHOLE
-from danlu.compute.relief import Bounds
+from danlu.compute.relief import WORTH, Bounds, roomier
 from danlu.compute.search import Pace, Rules
 from danlu.compute.step import bottleneck, relief, step_time
 from danlu.compute.step import estimate as step_estimate
@@ -58,12 +58,15 @@ def bounds(job: Job, roomy_s: float | None) -> tuple[str, list[tuple[str, float]
 
     roomy_s: seconds of the best step for the same rows if devices held twice as much.
     """
-    found = Bounds.of(job, lambda changed: pace(changed).time_s, roomy_s)
     if job.tuning.method not in TRAINS_WHOLE:
-        return found.words, [(relief.change, -relief.worth) for relief in found.reliefs]
-    roomier = [(r.change, -r.worth) for r in found.reliefs if r.resource == "memory capacity"]
-    saved = sorted([*relief(job), *roomier], key=lambda change: -change[1])
-    return bottleneck(step_time(job)), saved
+        found = Bounds.of(job, lambda changed: tuning_time(changed).total, roomy_s)
+        return found.words, [(one.change, -one.worth) for one in found.reliefs]
+    step = step_time(job)
+    saved = relief(job)
+    if roomy_s is not None:
+        more = roomier(job, roomy_s, step.total)
+        saved += [(more.change, -more.worth)] if more.worth <= -WORTH else []
+    return bottleneck(step), sorted(saved, key=lambda change: -change[1])
 
 
 def memory_interval(job: Job) -> Needed:

@@ -65,7 +65,7 @@ class Served:
     rate: float | None = None
     concurrency: int | None = None
     weights: str = "bf16"
-    cache: str = "bf16"
+    cache: Precision = "bf16"
     engine: str = "vllm"
     alone: bool = True
 
@@ -255,7 +255,7 @@ def _served(words: Mapping[str, str]) -> Served | None:
         rate=amount("rate", words["rate"], least=1e-6) if "rate" in words else None,
         concurrency=whole("concurrency", words["concurrency"]) if "concurrency" in words else None,
         weights=words.get("serve_weights", "bf16"),
-        cache=_one_of(words, "serve_cache", ("bf16", "fp16", "fp8", "fp32"), "bf16"),
+        cache=cast(Precision, _one_of(words, "serve_cache", ("bf16", "fp16", "fp8", "fp32"), "bf16")),
         engine=words.get("engine", "vllm"),
         alone=not any(settings.EVERY[key].group in {"work", "tuning"} for key in words),
     )

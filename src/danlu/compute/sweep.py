@@ -11,7 +11,7 @@ from danlu.compute.answer import Answer, plan
 from danlu.compute.architecture import Architecture
 from danlu.compute.catalogue import Cluster
 from danlu.compute.quantities import nearest
-from danlu.compute.settings import EVERY
+from danlu.compute.settings import EVERY, SUBJECTS
 from danlu.errors import RecipeError
 
 SCHEMA = "danlu/plan-sweep-1"
@@ -71,7 +71,7 @@ def _rows(
     model: str | Architecture, hardware: str | Cluster, settings: Mapping[str, Any], chosen: Sequence[Mapping[str, str]]
 ) -> Iterator[Row]:
     for values in chosen:
-        changed = {**settings, **{key: value for key, value in values.items() if key not in {"model", "hardware"}}}
+        changed = {**settings, **{key: value for key, value in values.items() if key not in SUBJECTS}}
         try:
             yield Row(values, plan(values.get("model", model), values.get("hardware", hardware), changed))
         except RecipeError as error:
@@ -81,7 +81,7 @@ def _rows(
 def _axis(text: str) -> tuple[str, list[str]]:
     key, equals, values = text.partition("=")
     key = {"gpus": "devices", "layout": "tp"}.get(key.strip(), key.strip().replace("-", "_"))
-    known = ("model", "hardware", *EVERY)
+    known = (*SUBJECTS, *EVERY)
     if not equals or key not in known:
         raise RecipeError(f"--sweep {text!r}: write KEY=V1,V2; the nearest key is {nearest(key, known)}.")
     separator = ";" if ";" in values else ","

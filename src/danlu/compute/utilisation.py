@@ -11,10 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from danlu.compute.catalogue import Precision
+from danlu.compute.catalogue import ELEMENT_BYTES
 from danlu.compute.job import Job
-
-_BYTES: dict[Precision, float] = {"fp32": 4, "tf32": 4, "bf16": 2, "fp16": 2, "fp8": 1, "fp4": 0.5}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +59,6 @@ def by_precision(job: Job) -> list[dict[str, Any]]:
             "reached_flops_per_s": device.reached_flops_per_s(precision),
             "read_weights_s": weights * size / device.memory_bytes_per_s,
         }
-        for precision, size in _BYTES.items()
+        for precision, size in ELEMENT_BYTES.items()
         if precision in {"fp32", "bf16", "fp8", "fp4"}
     ]

@@ -12,8 +12,8 @@ CARD = ["--model", "llama-3.1-8b", "--method", "qlora", "--seq-len", "8k", "--ha
 CLUSTER = ["--model", "llama-3.1-70b", "--tokens", "2T", "--hardware", "512xH100"]
 
 
-def danlu(*arguments, columns="100"):
-    environment = {"COLUMNS": columns, "NO_COLOR": "1", "PATH": "/usr/bin:/bin"}
+def danlu(*arguments, columns="100", **environment):
+    environment = {"COLUMNS": columns, "NO_COLOR": "1", "PATH": "/usr/bin:/bin", **environment}
     command = [sys.executable, "-c", RUN, "plan", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
@@ -100,3 +100,10 @@ def test_wrong_input_is_one_sentence_with_the_nearest_valid_value(arguments, wor
     assert words in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_the_same_question_gives_the_same_bytes_in_every_process():
+    asked = ["--model", "deepseek-v3", "--tokens", "14.8T", "--hardware", "2048xH800", "precision=fp8", "--json"]
+    told = [danlu(*asked, PYTHONHASHSEED=seed).stdout for seed in ("1", "2", "3", "4", "5", "6", "7", "8")]
+    assert told[0]
+    assert len(set(told)) == 1

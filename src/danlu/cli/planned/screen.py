@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from danlu.cli.planned.bars import bars, listed
-from danlu.compute.words import duration, gigabytes, interval, many
+from danlu.compute.words import between, duration, gigabytes, interval, many
 
 _SMALL = 0.015  # of the whole: what is less stands in one line with the others
 _ASSUMPTIONS = 6  # lines of them; --json has all
@@ -53,7 +53,7 @@ def _memory(described: Mapping[str, Any], console: Console) -> None:
     phase = f", {memory['phase']}" if memory.get("phase") else ""
     console.print()
     console.print(
-        f"Memory of the fullest device{phase}: {gigabytes(total)} ({_gb(memory['bytes'])}) "
+        f"Memory of the fullest device{phase}: {gigabytes(total)} ({between(memory['bytes'], 1e9)}) "
         f"of {gigabytes(described['hardware']['memory_bytes'])}, {gigabytes(memory['usable_bytes'])} usable"
     )
     console.print(bars((name, value, gigabytes(value)) for name, value in _merged(memory["items"])))
@@ -168,10 +168,6 @@ def _merged(parts: Mapping[str, float]) -> Iterator[tuple[str, float]]:
             yield name, value
     if len(small) > 1 and sum(small) > 0:
         yield "the rest", sum(small)
-
-
-def _gb(estimate: Mapping[str, float]) -> str:
-    return f"{estimate['low'] / 1e9:.3g} to {estimate['high'] / 1e9:.3g}"
 
 
 WORDS = {

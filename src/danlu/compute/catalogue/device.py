@@ -10,6 +10,7 @@ from danlu.compute.catalogue.prices import NO_PRICE, Price
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16", "fp8", "fp4"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+ELEMENT_BYTES: Mapping[Precision, float] = {"fp32": 4, "tf32": 4, "bf16": 2, "fp16": 2, "fp8": 1, "fp4": 0.5}
 Evidence = Literal["measured", "published", "announced", "assumed"]
 
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from danlu.compute.catalogue import Device, Precision
+from danlu.compute.catalogue import ELEMENT_BYTES, Device, Precision
 from danlu.compute.words import duration, gigabytes
 
-BYTES = {"fp32": 4.0, "tf32": 4.0, "bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "fp4": 0.5}  # of a number
 FP4_SCALE_BYTES = 1 / 16  # a scale of one byte for each 16 numbers (NVFP4)
 
 
@@ -37,7 +36,7 @@ class Moved:
 
 def moved(parameters: float, device: Device, precision: Precision) -> Moved:
     """A pass over so many active parameters."""
-    each = BYTES[precision] + (FP4_SCALE_BYTES if precision == "fp4" else 0.0)
+    each = ELEMENT_BYTES[precision] + (FP4_SCALE_BYTES if precision == "fp4" else 0.0)
     rate = device.reached_flops_per_s(precision)
     read = parameters * each / device.memory_bytes_per_s
     return Moved(

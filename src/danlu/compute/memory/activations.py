@@ -14,9 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from danlu.compute.architecture import Architecture
+from danlu.compute.catalogue import ELEMENT_BYTES
 from danlu.compute.job import Job
 from danlu.compute.job.adapters import adapted_matrices
-from danlu.compute.memory.states import SIZES, adapter_bytes, is_transformers, raises_stream
+from danlu.compute.memory.states import adapter_bytes, is_transformers, raises_stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def _selected(job: Job, count: float, entry: float, whole: float, scores: float)
     Megatron drops attention's scores, where there are any. torchtitan's default keeps attention's output and every
     second product of a layer (queries, values, gate and down, for a layer of seven).
     """
-    shape, size, tp = job.architecture, SIZES[job.numerics.compute], job.layout.tp
+    shape, size, tp = job.architecture, ELEMENT_BYTES[job.numerics.compute], job.layout.tp
     size = 2.0 if size < 2 else size
     if job.software.framework not in {"torchtitan"}:
         return whole - scores
@@ -97,7 +98,7 @@ class _Inside:
     def __init__(self, job: Job) -> None:
         self.job = job
         self.shape: Architecture = job.architecture
-        self.size = max(2.0, SIZES[job.numerics.compute])
+        self.size = max(2.0, ELEMENT_BYTES[job.numerics.compute])
         if job.tuning.quant != "none" and "litgpt" in job.software.framework.lower():
             self.size = 4.0  # its adapters over a quantised base are fp32, and what they add to becomes so
         self.eager = not job.software.compiled

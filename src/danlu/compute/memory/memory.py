@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
+from danlu.compute.catalogue import ELEMENT_BYTES
 from danlu.compute.estimate import Estimate
 from danlu.compute.job import Job
 from danlu.compute.memory.activations import Layer, layer, tokens
 from danlu.compute.memory.constants import MEMORY, MemoryConstants
 from danlu.compute.memory.stage import Stage, held, stages
-from danlu.compute.memory.states import SIZES, States, accumulates_whole, base_bytes, holds_stream_gradients, states
+from danlu.compute.memory.states import States, accumulates_whole, base_bytes, holds_stream_gradients, states
 from danlu.compute.phases import Memory
 
 Phase = Literal["loss", "backward, last layer", "backward, first layer", "optimiser", "rollout"]
@@ -104,7 +105,7 @@ def _counted(
     counter = job.software.counter
     if counter == "allocated":
         return found
-    names = {name for items in found.values() for name in items}
+    names = dict.fromkeys(name for items in found.values() for name in items)  # in order: a sum must not vary
     highest = {name: max(items.get(name, 0.0) for items in found.values()) for name in names}
     gaps = constants.ragged if _ragged(job) else constants.scatter
     seen = {"device context": constants.context_bytes} if counter == "nvidia-smi" else {}
@@ -139,7 +140,7 @@ def _logits(job: Job, constants: MemoryConstants) -> float:
 
 def _gathered(job: Job, stage: Stage) -> float:
     """Whole weights under full sharding (a layer, the next one, and what lies outside layers); buckets and copies."""
-    layout, mine, size = job.layout, held(job, stage), max(2.0, SIZES[job.numerics.compute])
+    layout, mine, size = job.layout, held(job, stage), max(2.0, ELEMENT_BYTES[job.numerics.compute])
     found = 0.0
     dequantised = 0.0
     if job.tuning.quant != "none":
@@ -155,7 +156,11 @@ def _gathered(job: Job, stage: Stage) -> float:
             return found + layers + outside + dequantised
         found += outside + min(layers, 2 * layers / stage.layers)
         if not job.tuning.adapted and not accumulates_whole(job):
-            found += min(layers, layers / stage.layers) * SIZES[job.numerics.reduced or job.numerics.gradients] / each
+            found += (
+                min(layers, layers / stage.layers)
+                * ELEMENT_BYTES[job.numerics.reduced or job.numerics.gradients]
+                / each
+            )
     elif layout.sharding in {"zero1", "zero2"} and "deepspeed" in job.software.framework:
         found += min(1e9, size * mine.total) * (1 if job.tuning.adapted else 2)
     if job.numerics.weights == "fp32" and size < 4 and layout.sharding != "zero3":
@@ -179,7 +184,9 @@ def _others(job: Job, stage: Stage) -> float:
 def _cache(job: Job) -> float:
     """Of the micro-batch's answers as long as rows may be."""
     row = job.batch.longest or job.batch.seq_len
-    return job.batch.micro * job.architecture.kv_bytes(row, max(2.0, SIZES[job.numerics.compute])) / job.layout.tp
+    return (
+        job.batch.micro * job.architecture.kv_bytes(row, max(2.0, ELEMENT_BYTES[job.numerics.compute])) / job.layout.tp
+    )
 
 
 __all__ = ["Layer", "Memory", "Phase", "estimate", "memory"]

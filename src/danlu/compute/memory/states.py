@@ -12,12 +12,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from danlu.compute.catalogue import Precision
+from danlu.compute.catalogue import ELEMENT_BYTES
 from danlu.compute.job import Job
 from danlu.compute.job.adapters import adapted_matrices
 from danlu.compute.memory.stage import Stage, held
 
-SIZES: dict[Precision, float] = {"fp32": 4, "tf32": 4, "bf16": 2, "fp16": 2, "fp8": 1, "fp4": 0.5}
 _STORED = {"int8": 1 + 2 / 1024, "gptq": 0.5 + (2 + 0.5) / 128}
 _GALORE_RANK = 128  # of the projection, where nobody tells: the optimiser's own examples
 _OWN_MODELS = ("torchtune", "litgpt", "megatron", "nemo", "torchtitan", "mlx", "llm-foundry", "xtuner")
@@ -31,7 +30,7 @@ def base_bytes(job: Job) -> float:
     """Of one weight of a layer's matrix as the base is stored."""
     if job.tuning.quant == "nf4":
         return 0.5 + (1 / 64 + 4 / (64 * 256) if job.tuning.double_quant else 4 / 64)
-    return _STORED.get(job.tuning.quant, SIZES[job.numerics.weights])
+    return _STORED.get(job.tuning.quant, ELEMENT_BYTES[job.numerics.weights])
 
 
 def adapter_parameters(job: Job) -> float:
@@ -65,7 +64,7 @@ def states(job: Job, stage: Stage) -> States:
         sizes = (adapter_size, adapter_size)
     else:
         trained_dense, trained_routed = dense, mine.routed
-        size = SIZES[numerics.weights]
+        size = ELEMENT_BYTES[numerics.weights]
         stored = size * (dense / shards.weights + mine.routed / shards.routed_weights)
         sizes = (size, _gradient_bytes(job))
     gradients = sizes[1] * (trained_dense / shards.gradients + trained_routed / shards.routed_gradients)
@@ -84,8 +83,10 @@ def states(job: Job, stage: Stage) -> States:
 def _gradient_bytes(job: Job) -> float:
     """Of a trained weight. DeepSpeed sums fp32 gradients beside those that backward gives in 16 bits."""
     numerics = job.numerics
-    twice = numerics.gradients == "fp32" and SIZES[numerics.weights] < 4 and "deepspeed" in job.software.framework
-    return SIZES[numerics.gradients] + (SIZES[numerics.weights] if twice else 0.0)
+    twice = (
+        numerics.gradients == "fp32" and ELEMENT_BYTES[numerics.weights] < 4 and "deepspeed" in job.software.framework
+    )
+    return ELEMENT_BYTES[numerics.gradients] + (ELEMENT_BYTES[numerics.weights] if twice else 0.0)
 
 
 def adapter_bytes(job: Job) -> float:
@@ -94,7 +95,7 @@ def adapter_bytes(job: Job) -> float:
     PEFT did so over a quantised base from the start, over a 16-bit one since 0.12 (`autocast_adapter_dtype`, 2024).
     """
     exact = is_transformers(job) and (job.tuning.quant != "none" or job.software.year >= _PEFT_RAISES)
-    return 4.0 if exact else SIZES[job.numerics.compute]
+    return 4.0 if exact else ELEMENT_BYTES[job.numerics.compute]
 
 
 def raises_stream(job: Job) -> bool:
@@ -118,7 +119,7 @@ def is_transformers(job: Job) -> bool:
 
 def _frozen_bytes(job: Job, matrices: float, norms: float, outside: float) -> float:
     """A quantised base keeps embedding, head and norms in 16 bits; PEFT's preparation raises them to fp32."""
-    rest = SIZES[job.numerics.weights] if job.tuning.quant == "none" else SIZES[job.numerics.compute]
+    rest = ELEMENT_BYTES[job.numerics.weights] if job.tuning.quant == "none" else ELEMENT_BYTES[job.numerics.compute]
     return matrices * base_bytes(job) + (norms + outside) * rest
 
 
@@ -150,7 +151,7 @@ def _temporary_bytes(job: Job, weight_size: float) -> float:
         return 0.0
     name = job.software.framework.lower()
     if job.numerics.masters:
-        exact = SIZES[job.numerics.gradients] >= 4
+        exact = ELEMENT_BYTES[job.numerics.gradients] >= 4
         deepspeed = is_transformers(job) or any(word in name for word in ("deepspeed", "megatron"))
         if exact or (deepspeed and job.layout.sharding == "zero3"):
             return 0.0  # the latter works through sub-groups of 1e9 parameters

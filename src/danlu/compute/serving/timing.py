@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from danlu.compute.serving.constants import ServingConstants
 from danlu.compute.serving.memory import memory
 from danlu.compute.serving.question import Question
-from danlu.compute.serving.steady import Steady, decode_step_s, prefill_s, steady
+from danlu.compute.serving.steady import decode_step_s, prefill_s, steady
 
 _WAVES = 10.0  # requests a client sends where nobody says: benchmarks' usual choice
 
@@ -191,8 +191,3 @@ def _static(question: Question, batch: float, constants: ServingConstants) -> Ti
     prompt_s /= question.split.pp
     whole_s = step_s * load.osl if load.phase else prompt_s + step_s * load.osl
     return Timing(prompt_s, step_s, batch * load.osl * question.split.replicas / whole_s, batch)
-
-
-def steady_state(question: Question, constants: ServingConstants) -> Steady:
-    """The state of one replica under the question's load, for those who want to see it."""
-    return steady(question, max(1.0, timing(question, constants).running / question.split.replicas), constants)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from danlu.compute.catalogue import ELEMENT_BYTES
 from danlu.compute.job import Job
 from danlu.compute.step.layers import Passes, local_tokens
 from danlu.compute.step.network import Group, stages_cross
-from danlu.compute.step.rates import Rates, element_bytes
+from danlu.compute.step.rates import Rates
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def count_step(job: Job, rates: Rates, one: Passes) -> Counted:
 def _operands(job: Job) -> float:
     """Bytes that products of one micro-batch read and write: weights twice and gradients once, activations thrice."""
     shape, layout = job.architecture, job.layout
-    each = element_bytes(job.numerics.compute)
+    each = ELEMENT_BYTES[job.numerics.compute]
     tokens = local_tokens(job)
     total = 0.0
     for matrix, layers in shape.matrices:

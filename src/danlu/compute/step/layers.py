@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 from danlu.compute.architecture.shapes import Matrix
+from danlu.compute.catalogue import ELEMENT_BYTES
 from danlu.compute.job import Job
 from danlu.compute.step.constants import StepConstants
 from danlu.compute.step.network import Group, exchange_s, gather_s, reduce_s
 from danlu.compute.step.products import Speed, backward_s, forward_s
-from danlu.compute.step.rates import Rates, element_bytes
+from danlu.compute.step.rates import Rates
 
 _BACKWARD_ATTENTION = 2.5
 _WITHOUT_TENSOR_CORES = 10.0  # times slower: 312 against 19.5 to 78 TFLOP/s on an A100
@@ -78,7 +79,7 @@ def local_tokens(job: Job) -> float:
 
 def _layers(job: Job, rates: Rates, constants: StepConstants, *, back: bool) -> Work:
     tokens = local_tokens(job)
-    speed = Speed(rates.products, rates.memory, element_bytes(job.numerics.compute), constants.wave)
+    speed = Speed(rates.products, rates.memory, ELEMENT_BYTES[job.numerics.compute], constants.wave)
     run = backward_s if back else forward_s
     products = sum(layers * run(t, k, n, speed, count) for t, k, n, count, layers in _products(job, tokens))
     attention, scores = _attention(job, rates, tokens, back=back)
@@ -161,7 +162,7 @@ def _traffic(job: Job, tokens: float, *, back: bool) -> tuple[float, float]:
         return moved, 0.0
     # A cast reads two bytes and writes the number twice, as rows and as columns, for the product by weights.
     wide = sum((m.outputs if back else m.inputs) * m.used * n for m, n in shape.matrices if m.name != "router")
-    return moved, tokens / tp * wide * (2.0 + 2.0 * element_bytes(job.numerics.compute))
+    return moved, tokens / tp * wide * (2.0 + 2.0 * ELEMENT_BYTES[job.numerics.compute])
 
 
 def _tensor(job: Job, rates: Rates, constants: StepConstants, tokens: float) -> float:

@@ -9,19 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from danlu.compute.catalogue import Cluster, Device, Precision
+from danlu.compute.catalogue import ELEMENT_BYTES, Cluster, Device, Precision
 from danlu.compute.catalogue.device import DEFAULT_REACH
 from danlu.compute.job import Job
 from danlu.compute.step.constants import StepConstants
 
 _POWER_TO_CLOCK = 0.4  # near its limit a processor's power grows with about the 2.5th power of its clock
 _MATURE_YEAR = 1.0  # kernels for a new device gain half of what is missing in a year
-_WIDER = {"fp32": 4.0, "tf32": 4.0, "bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "fp4": 0.5}
-
-
-def element_bytes(precision: Precision) -> float:
-    """Bytes of one number."""
-    return _WIDER[precision]
 
 
 def clock(cluster: Cluster, precision: Precision) -> float:
@@ -35,7 +29,7 @@ def clock(cluster: Cluster, precision: Precision) -> float:
     used = device.runs(precision)
     if device.kind == "cpu" or used in {"fp32", "tf32"}:
         return float((watts / device.watts) ** _POWER_TO_CLOCK)
-    joules = watts / (device.peaks[used] * element_bytes(used))
+    joules = watts / (device.peaks[used] * ELEMENT_BYTES[used])
     return float(min(1.0, (joules / _ENOUGH_JOULES) ** _POWER_TO_CLOCK))
 
 

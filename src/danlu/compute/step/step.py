@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 
+from danlu.compute.catalogue import ELEMENT_BYTES
 from danlu.compute.estimate import Estimate
 from danlu.compute.job import Job
 from danlu.compute.step.constants import STEP, StepConstants
 from danlu.compute.step.counted import Counted, count_step
 from danlu.compute.step.layers import Passes, host_s, local_tokens, passes
 from danlu.compute.step.network import Group, gather_s, reduce_s, send_s, stages_cross
-from danlu.compute.step.rates import Rates, element_bytes
+from danlu.compute.step.rates import Rates
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +66,6 @@ class StepTime:
         """
         done = self.counted.flops if causal else self.counted.flops_noncausal
         return done / (self.total * self.counted.peak_flops_per_s * self.counted.devices)
-
-    @property
-    def recomputed_share(self) -> float:
-        """Recomputed products by the model's own."""
-        return self.counted.flops_again / self.counted.flops
 
 
 def step_time(job: Job, constants: StepConstants = STEP) -> StepTime:
@@ -224,7 +220,7 @@ def _data(job: Job, rates: Rates, constants: StepConstants, pace: _Pace) -> floa
     dense, routed = weights_per_device(job)
     stride = layout.tp
     group = Group.of(job.cluster, ranks, stride)
-    sent = element_bytes(job.numerics.reduced or job.numerics.gradients)
+    sent = ELEMENT_BYTES[job.numerics.reduced or job.numerics.gradients]
     hop = constants.hop_s
     comm = gather_s(dense * sent, group, rates, hop) + gather_s(dense * 2.0, group, rates, hop)
     if routed:
@@ -256,7 +252,7 @@ def _sharded(job: Job, rates: Rates, constants: StepConstants, pace: _Pace) -> f
     data = dense + routed
     group = Group.of(job.cluster, layout.shards, layout.tp)
     others = Group.of(job.cluster, max(1, layout.shards * layout.tp // layout.ep), layout.ep)  # hold the same experts
-    hop, sent = constants.hop_s, element_bytes(job.numerics.reduced or job.numerics.gradients)
+    hop, sent = constants.hop_s, ELEMENT_BYTES[job.numerics.reduced or job.numerics.gradients]
     lanes = 1 if job.software.year < 2022.6 else None
     layers = job.architecture.num_layers
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 
+from danlu.compute.catalogue import ELEMENT_BYTES
 from danlu.compute.estimate import Estimate
 from danlu.compute.job import Job
 from danlu.compute.step import tuning_work as work
 from danlu.compute.step.constants import STEP
 from danlu.compute.step.layers import local_tokens
 from danlu.compute.step.network import Group, gather_s, reduce_s
-from danlu.compute.step.rates import Rates, element_bytes
+from danlu.compute.step.rates import Rates
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ def _gathered_s(job: Job, rates: Rates) -> float:
         size = work.base_bytes(job) / (layout.tp * layout.ep)
         seconds += gathers * gather_s(size, group, rates, hop)
         if not job.tuning.adapted:
-            sent = element_bytes(job.numerics.reduced or job.numerics.gradients)
+            sent = ELEMENT_BYTES[job.numerics.reduced or job.numerics.gradients]
             seconds += gather_s(shape.num_parameters / (layout.tp * layout.ep) * sent, group, rates, hop)
     if layout.tp > 1:
         sums = 4.0 + (2.0 if job.recompute == "full" else 0.0)
@@ -159,7 +160,7 @@ def _reduced_s(job: Job, rates: Rates) -> float:
     size = layout.dp * layout.cp
     if size <= 1 or (layout.sharding == "zero3" and not job.tuning.adapted):
         return 0.0
-    sent = work.trained_parameters(job) * element_bytes(job.numerics.reduced or job.numerics.gradients)
+    sent = work.trained_parameters(job) * ELEMENT_BYTES[job.numerics.reduced or job.numerics.gradients]
     return reduce_s(sent / layout.tp, _group(job, size, layout.tp), rates, STEP.hop_s * job.architecture.num_layers)
 
 

@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import replace
 
-from danlu.compute.architecture import Architecture, Experts, lookup, of_size
+from danlu.compute.architecture import Architecture, Experts, lookup, of_size, size_in
 from danlu.compute.validation.training_cells import Row, number, text_of, whole
 
 
@@ -16,7 +16,7 @@ def architecture(row: Row) -> tuple[Architecture | None, tuple[str, ...]]:
     if named is not None:
         return _with_cells(named, row), ()
     width, layers = whole(row.get("hidden")), whole(row.get("layers"))
-    total = number(row.get("params_total")) or number(_size_in_name(row))
+    total = number(row.get("params_total")) or size_in(row.get("model") or "")[0]
     if width is None:
         if total is None:
             return None, ()
@@ -126,11 +126,6 @@ def _layers_for(row: Row, width: int, total: float) -> int:
     matrices = 2 if ffn == 4 * width else 3
     vocab = whole(row.get("vocab")) or 50_304
     return max(1, round((total - vocab * width) / (4 * width * width + matrices * width * ffn)))
-
-
-def _size_in_name(row: Row) -> str:
-    found = re.search(r"(\d+(?:\.\d+)?)\s*([mbt])\b", (row.get("model") or "").lower())
-    return found[0] if found else ""
 
 
 def _of_size(row: Row, total: float, layers: int | None) -> Architecture:
