@@ -12,7 +12,7 @@ from danlu.compute.economics.power import node_factor
 from danlu.compute.economics.scaling import Size, effective_tokens, optimal, repeated, size
 from danlu.compute.economics.waiting import train_now_or_wait
 from danlu.compute.job import Job
-from danlu.compute.job.adapters import adapters
+from danlu.compute.job.adapters import adapter_parameters
 from danlu.compute.question import Question
 from danlu.compute.words import many, money
 
@@ -35,7 +35,7 @@ class Costs:
         """Of a run that takes solve_s without faults. Raises RecipeError for a price or share out of its bounds."""
         economy = Economy.of(question.economy)
         shape = job.architecture
-        trained = adapters(job) if job.tuning.adapted else shape.num_parameters
+        trained = adapter_parameters(job) if job.tuning.adapted else shape.num_parameters
         made = account(job.cluster, solve_s, ADAM_BYTES * trained, economy)
         earned, unique = (question.economy.get(key, 0.0) for key in ("usd_a_year", "unique_tokens"))
         if job.tuning.method != "pretrain" or question.tokens < _SCRATCH_TOKENS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-_Z80 = 1.2816  # 80% of a normal distribution lie within so many standard deviations
+Z80 = 1.2816  # 80% of a normal distribution lie within so many standard deviations
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,5 +19,5 @@ class Estimate:
     @classmethod
     def of(cls, value: float, sigma: float) -> Estimate:
         """sigma: standard deviation of log(actual / predicted), as published runs showed it."""
-        spread = math.exp(_Z80 * sigma)
+        spread = math.exp(Z80 * sigma)
         return cls(value, value / spread, value * spread)

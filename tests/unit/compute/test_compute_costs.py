@@ -52,3 +52,12 @@ def test_fine_tuning_has_no_scaling_law():
 def test_an_assumption_out_of_its_bounds_is_a_sentence():
     with pytest.raises(RecipeError, match="pue"):
         asked(pue=0.5)
+
+
+def test_a_checkpoint_of_adapters_is_their_weights_and_states():
+    small, large = (
+        plan("llama-3.1-8b", "RTX 4090", {"method": "qlora", "seq_len": "2k", "rank": rank}).to_json()["faults"]
+        for rank in (8, 64)
+    )
+    assert large["write_s"] == pytest.approx(8 * small["write_s"])
+    assert small["write_s"] > 0

@@ -11,13 +11,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from danlu.compute.estimate import Estimate
+from danlu.compute.estimate import Z80, Estimate
 from danlu.errors import RecipeError
 
 TRAIN_FLOPS, SERVE_FLOPS = 6.0, 2.0  # for each parameter and token: Kaplan et al. 2020, arXiv 2001.08361
 TOKENS_PER_PARAMETER = 20.0  # Hoffmann et al. 2022, in a word
 REPEATS_WORTH = 15.39  # R*_D of Muennighoff et al.: repeats until 63% of all that repeating can give is had
-_Z80 = 1.2816
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ class Fit:
         size = of_size * self.sigma_alpha * math.hypot(self.spread, math.log(parameters / self.centre_parameters))
         data = of_data * self.sigma_beta * math.hypot(self.spread, math.log(tokens / self.centre_tokens))
         value = self.irreducible + of_size + of_data
-        off = _Z80 * math.hypot(self.sigma_irreducible, size, data)
+        off = Z80 * math.hypot(self.sigma_irreducible, size, data)
         return Estimate(value, max(value - off, 0.0), value + off)
 
     def tokens_for(self, loss: float, parameters: float) -> float:

@@ -29,6 +29,12 @@ def adapters(job: Job) -> int:
     return sum(layers for m, layers in adapted_matrices(job) if not (fused and m.name in _QKV - {"q_proj"}))
 
 
+def adapter_parameters(job: Job) -> float:
+    """Of the whole model: rank x (inputs + outputs) for each matrix."""
+    rank = job.tuning.rank
+    return float(sum(layers * m.copies * rank * (m.inputs + m.outputs) for m, layers in adapted_matrices(job)))
+
+
 def _is_named(name: str, named: tuple[str, ...]) -> bool:
     """Latent attention splits queries, keys and values; experts' matrices are called as dense ones."""
     plain = re.sub(r"^(expert|shared)_", "", name)

@@ -12,12 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from danlu.compute.estimate import Z80
+
 VERSION = 3  # of the formulas and their constants: raised when either changes, for old ratios correct old formulas
 _UNSEEN = 2.0  # before the first run here, a plan is right within a factor of two
 _USUAL = 0.2  # of log(actual / predicted), between recipes on one machine
 _ALIKE = 0.08  # between runs of one model, adapter and step on one machine
 _LEAST = 1.1  # the same run, twice, on a machine that also does other things
-_Z80 = 1.2816  # 80% of a normal distribution lie within so many standard deviations
 
 
 _NOT_OF_THIS_MACHINE = {"base", "items"}  # networks and caches decide on these, so they teach nothing
@@ -45,18 +46,18 @@ class Ratio:
         # the usual difference counts as one more degree of freedom: runs that agree by luck prove little. The next
         # run differs from the middle by its own deviation and by the middle's.
         variance = (usual**2 + sum((x - middle) ** 2 for x in logs)) / count * (1 + 1 / count)
-        spread = math.exp(_Z80 * math.sqrt(variance))
+        spread = math.exp(Z80 * math.sqrt(variance))
         return cls(math.exp(middle), min(_UNSEEN, max(_LEAST, spread)), count)
 
     @classmethod
     def known(cls, value: float, sigma: float) -> Ratio:
         """One measurement. sigma: standard deviation of its logarithm."""
-        return cls(value, min(_UNSEEN, max(_LEAST, math.exp(_Z80 * sigma))), 1)
+        return cls(value, min(_UNSEEN, max(_LEAST, math.exp(Z80 * sigma))), 1)
 
     @property
     def sigma(self) -> float:
         """Standard deviation of log(actual / predicted)."""
-        return math.log(self.spread) / _Z80
+        return math.log(self.spread) / Z80
 
     def with_(self, other: Ratio | None) -> Ratio:
         """Both evidences together, each in proportion to its precision (1 / sigma²); what was never seen has none."""
@@ -66,7 +67,7 @@ class Ratio:
             return other
         mine, theirs = self.sigma**-2, other.sigma**-2
         middle = (mine * math.log(self.value) + theirs * math.log(other.value)) / (mine + theirs)
-        spread = math.exp(_Z80 * (mine + theirs) ** -0.5)
+        spread = math.exp(Z80 * (mine + theirs) ** -0.5)
         return Ratio(math.exp(middle), max(_LEAST, spread), self.count + other.count)
 
 

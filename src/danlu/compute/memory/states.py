@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from danlu.compute.catalogue import ELEMENT_BYTES
 from danlu.compute.job import Job
-from danlu.compute.job.adapters import adapted_matrices
+from danlu.compute.job.adapters import adapter_parameters
 from danlu.compute.memory.stage import Stage, held
 
 _STORED = {"int8": 1 + 2 / 1024, "gptq": 0.5 + (2 + 0.5) / 128}
@@ -31,12 +31,6 @@ def base_bytes(job: Job) -> float:
     if job.tuning.quant == "nf4":
         return 0.5 + (1 / 64 + 4 / (64 * 256) if job.tuning.double_quant else 4 / 64)
     return _STORED.get(job.tuning.quant, ELEMENT_BYTES[job.numerics.weights])
-
-
-def adapter_parameters(job: Job) -> float:
-    """Of the whole model. rank x (inputs + outputs) for each matrix."""
-    rank = job.tuning.rank
-    return float(sum(layers * m.copies * rank * (m.inputs + m.outputs) for m, layers in adapted_matrices(job)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from danlu.compute.architecture import Matrix
 from danlu.compute.job import Job
-from danlu.compute.job.adapters import adapted_matrices, adapters
+from danlu.compute.job.adapters import adapted_matrices, adapter_parameters, adapters
 from danlu.compute.step.layers import local_tokens
 from danlu.compute.step.products import Speed, product_s
 from danlu.compute.step.rates import Rates
@@ -53,10 +53,7 @@ class Rounds:
 
 def trained_parameters(job: Job) -> float:
     """Weights with a gradient."""
-    if not job.tuning.adapted:
-        return float(job.architecture.num_parameters)
-    pairs = adapted_matrices(job)
-    return float(sum(layers * m.copies * job.tuning.rank * (m.inputs + m.outputs) for m, layers in pairs))
+    return adapter_parameters(job) if job.tuning.adapted else float(job.architecture.num_parameters)
 
 
 def base_bytes(job: Job) -> float:
