@@ -14,11 +14,12 @@ from danlu.errors import DataError
 
 SHARED = Path(__file__).parents[4] / "shared" / "data" / "published_runs"
 COLUMNS = (
-    "id,source,model,layers,hidden,ffn,heads,kv_heads,vocab,seq_len,global_batch_seqs,micro_batch,hardware,n_gpus,TP,PP,"
+    "id,source,model,params_total,layers,hidden,ffn,heads,kv_heads,vocab,seq_len,global_batch_seqs,micro_batch,hardware,n_gpus,TP,PP,"
     "sharding,precision,recompute,tokens_per_s_per_gpu,memory_gb_per_gpu,status,notes"
 ).split(",")
 CELLS = (
-    "r1,somebody,Llama-3.1-8B,32,4096,14336,32,8,128256,8192,16,2,H100 SXM,8,1,1,FSDP,bf16,full,6200,60,verified,"
+    "r1,somebody,Llama-3.1-8B,8030261248,32,4096,14336,32,8,128256,8192,16,2,H100 SXM,8,1,1,FSDP,bf16,full,6200,60,"
+    "verified,"
 ).split(",")
 ROW = dict(zip(COLUMNS, CELLS, strict=True))
 
@@ -49,6 +50,15 @@ def test_a_row_that_cannot_be_predicted_is_listed_with_its_reason(tmp_path):
     assert lines[0] == ("id", "target", "actual", "predicted", "lo80", "hi80", "reason")
     assert all(len(line) == 7 for line in lines)
     assert next(line for line in lines if line[1] == "step_time")[3] == ""
+
+
+@pytest.mark.parametrize(
+    "broken", [{"params_total": "1e99", "model": "?", "hidden": ""}, {"tokens_per_s_per_gpu": "0"}]
+)
+def test_a_row_that_cannot_be_costs_no_other_row(tmp_path, broken):
+    judged = judge(read_cases(written(tmp_path, {**ROW, "id": "bad", **broken}, {**ROW, "id": "good"})))
+    assert [row.case.target for row in judged if row.case.id == "good" and row.estimate] == ["step_time", "memory"]
+    assert all(row.reason for row in judged if row.case.id == "bad" and row.estimate is None)
 
 
 def test_another_file_is_refused_with_the_columns_that_it_lacks(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,18 +24,19 @@ from danlu.errors import DataError
 
 
 class Family(NamedTuple):
-    """A kind of file: the columns that it is known by, and how its rows become cases."""
+    """A kind of file: its first target, the columns that it is known by, and how its rows become cases."""
 
     name: str
+    target: Target
     header: frozenset[str]
     read: Callable[[Iterable[Mapping[str, str]]], Iterator[Case]]
 
 
 FAMILIES = (
-    Family("training runs", training_rows.HEADER, training_rows.read),
-    Family("fine-tuning runs", finetune_rows.HEADER, finetune_rows.read),
-    Family("serving runs", serving_rows.HEADER, serving_rows.read),
-    Family("serving latencies", latency_rows.HEADER, latency_rows.read),
+    Family("training runs", "step_time", training_rows.HEADER, training_rows.read),
+    Family("fine-tuning runs", "finetune_step_time", finetune_rows.HEADER, finetune_rows.read),
+    Family("serving runs", "throughput", serving_rows.HEADER, serving_rows.read),
+    Family("serving latencies", "tpot", latency_rows.HEADER, latency_rows.read),
 )
 PREDICTORS: Mapping[Target, Callable[..., Estimate]] = {
     "step_time": step_estimate,
@@ -67,7 +69,17 @@ def read_cases(path: Path) -> list[Case]:
         raise DataError(f"{path}: {error.strerror}; --validate reads a CSV file of published runs.") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read as CSV ({error}).") from error
-    return list(family_of(columns, path).read(rows))
+    family = family_of(columns, path)
+    return [case for place, row in enumerate(rows, start=1) for case in _cases(family, {"id": f"row {place}", **row})]
+
+
+def _cases(family: Family, row: Mapping[str, str]) -> list[Case]:
+    """Of one row; one whose figures cannot be is listed with the reason, and costs no other row."""
+    try:
+        return list(family.read([row]))
+    except (ValueError, ArithmeticError) as error:
+        reason = f"its figures cannot be: {error}"
+        return [Case(row["id"], family.target, "", math.nan, None, judges=False, reason=reason)]
 
 
 def family_of(columns: frozenset[str], path: Path) -> Family:

@@ -17,14 +17,17 @@ _NOTHING = {"", "-", "n/a", "na", "none", "nan", "null", "?", "unknown"}
 
 
 def number(text: str | None) -> float | None:
-    """The first number of a cell: "7B" is 7e9, "1.0e12", "250k", "18432(expert 2048)" is 18432. None without one."""
+    """The first number of a cell: "7B" is 7e9, "1.0e12", "250k", "18432(expert 2048)" is 18432. None without one.
+
+    Nothing that these files count or time is zero: such a cell tells nothing.
+    """
     cell = (text or "").strip().lower().replace(",", "")
     if cell in _NOTHING:
         return None
     found = re.match(r"[~<>≈]?\s*(\d+(?:\.\d+)?(?:e[+-]?\d+)?)\s*([kmbt])?(?![a-z])", cell)
     if found is None:
         return None
-    return float(found[1]) * (_SCALES[found[2]] if found[2] else 1.0)
+    return float(found[1]) * (_SCALES[found[2]] if found[2] else 1.0) or None
 
 
 def whole(text: str | None) -> int | None:
