@@ -32,7 +32,8 @@ def plan(recipe, overrides=(), *, as_json=False):
 
 
 @pytest.fixture
-def recipe(tiny_base, tmp_path):
+def recipe(tiny_base, tmp_path, monkeypatch):
+    monkeypatch.setenv("DANLU_CACHE", str(tmp_path / "cache"))  # a probe of this machine's own would correct the plan
     write_jsonl(tmp_path / "rows.jsonl", [{"messages": TALK}] * 40)
     write_jsonl(tmp_path / "held.jsonl", [{"messages": TALK}] * 10)
     path = tmp_path / "mine.yaml"
